@@ -1,0 +1,125 @@
+"""The anatomy of a network: families of clusters, and by name whatever cannot be touched.
+
+A *cluster* is a filter with every slice of every tensor coupled to it: its row of the weight that makes it, its entry in
+biases and norms, the columns of every weight that reads it. A *family* is a set of clusters coupled to the same tensors
+in the same way: they are interchangeable, and any of them can go.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from heredity.anatomy.labels import Integers
+from heredity.anatomy.plan import IndexPlan
+from heredity.anatomy.ride import Role
+
+Kept = Mapping[str, Integers]
+"""By family name: the positions of the clusters that stay, ascending. Families that are not named stay whole."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Where a family's clusters lie along one dimension of one tensor: `positions (clusters, k)`."""
+
+    tensor: str
+    dim: int
+    role: Role
+    positions: Integers
+
+
+@dataclass(frozen=True)
+class Family:
+    """Clusters that are coupled to the same tensors; `name` is the layer that makes them."""
+
+    name: str
+    slices: tuple[Slice, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of clusters."""
+        return len(self.slices[0].positions)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Channels that cannot go: the layer that makes them, how many, and why."""
+
+    name: str
+    clusters: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What a network is made of. Everything about a descendant's shape and size follows from it without tracing again."""
+
+    families: tuple[Family, ...]
+    fixed: tuple[Fixed, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    """Shape of every parameter and floating-point buffer."""
+    parameters: frozenset[str]
+    """Which of `shapes` are trained."""
+    positions: Mapping[str, int]
+    """By weight: how often each of its elements is multiplied for one example (MACs = elements x positions)."""
+    folds: Mapping[str, str]
+    """Batch norms that melt into the layer before them on export: prefix of the norm -> weight of that layer."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Family]:
+        """Families by name."""
+        return {family.name: family for family in self.families}
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Number of clusters by family."""
+        return {family.name: family.size for family in self.families}
+
+    @property
+    def mutable_share(self) -> float:
+        """Share of the trained weights that go when clusters go, in [0, 1]."""
+        touched = {s.tensor for family in self.families for s in family.slices}
+        total = sum(math.prod(self.shapes[name]) for name in self.parameters)
+        return sum(math.prod(self.shapes[name]) for name in touched & self.parameters) / max(total, 1)
+
+    def plan(self, kept: Kept) -> IndexPlan:
+        """The index plan that keeps these clusters."""
+        stays: dict[tuple[str, int], np.ndarray] = {}
+        for family in self.families:
+            if family.name not in kept or len(kept[family.name]) == family.size:
+                continue
+            gone = np.ones(family.size, bool)
+            gone[kept[family.name]] = False
+            for s in family.slices:
+                mask = stays.setdefault((s.tensor, s.dim), np.ones(self.shapes[s.tensor][s.dim], bool))
+                mask[s.positions[gone]] = False
+        gathers: dict[str, dict[int, Integers]] = {}
+        for (tensor, dim), mask in stays.items():
+            gathers.setdefault(tensor, {})[dim] = np.flatnonzero(mask)
+        return IndexPlan(gathers)
+
+    def select(self, kept: Kept) -> Anatomy:
+        """The anatomy of the descendant that keeps these clusters."""
+        gathers = self.plan(kept).gathers
+        renumbered: dict[tuple[str, int], Integers] = {}
+        shapes = dict(self.shapes)
+        for tensor, by_dim in gathers.items():
+            for dim, index in by_dim.items():
+                new = np.full(self.shapes[tensor][dim], -1)
+                new[index] = np.arange(len(index))
+                renumbered[tensor, dim] = new
+                shapes[tensor] = (*shapes[tensor][:dim], len(index), *shapes[tensor][dim + 1 :])
+
+        def move(s: Slice, keep: Integers | slice) -> Slice:
+            new, positions = renumbered.get((s.tensor, s.dim)), s.positions[keep]
+            return replace(s, positions=positions if new is None else new[positions])
+
+        families = tuple(
+            replace(family, slices=tuple(move(s, kept.get(family.name, slice(None))) for s in family.slices))
+            for family in self.families
+        )
+        return replace(self, families=families, shapes=shapes)

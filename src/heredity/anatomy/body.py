@@ -1,0 +1,86 @@
+"""From a genome to a network: the ancestor is built and traced once per process, everything else is slicing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+import torch
+from torch import nn
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.genome import Genome, InputForm, first_genome, positions
+from heredity.anatomy.trace import trace
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """The network that a line descends from: a pristine module, its anatomy, and its genome."""
+
+    module: nn.Module
+    anatomy: Anatomy
+    genome: Genome
+
+
+def ancestor(constructor: Constructor, inputs: InputForm) -> Ancestor:
+    """The ancestor, built and traced at most once per process.
+
+    Raises:
+        ModelError: it cannot be built or traced.
+    """
+    return _ancestor(msgspec.json.encode((constructor, inputs), order="deterministic"))
+
+
+@lru_cache(maxsize=8)
+def _ancestor(encoded: bytes) -> Ancestor:
+    constructor, inputs = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm])
+    with torch.random.fork_rng(devices=[]):
+        module = constructor.build()
+    anatomy = trace(module, inputs.shape)
+    return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy))
+
+
+def anatomy_of(genome: Genome) -> Anatomy:
+    """An individual's anatomy, without tracing it."""
+    first = ancestor(genome.constructor, genome.inputs)
+    return first.anatomy.select(positions(genome, first.genome))
+
+
+def build(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+    """An individual's network with these weights; it takes normalised input (see `deploy` for the user's form)."""
+    module = copy.deepcopy(ancestor(genome.constructor, genome.inputs).module)
+    load(module, tensors)
+    conform(module)
+    return module
+
+
+def fresh_tensors(constructor: Constructor, seed: int) -> dict[str, torch.Tensor]:
+    """The weights that the constructor gives a new ancestor under this seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return {name: tensor.clone() for name, tensor in tensors_of(constructor.build()).items()}
+
+
+class Deployed(nn.Module):
+    """A network as a user has it: float32 input in the user's own form, normalisation inside."""
+
+    def __init__(self, network: nn.Module, inputs: InputForm) -> None:
+        super().__init__()
+        shape = (-1, *[1] * (len(inputs.shape) - 1))
+        self.network = network
+        self.register_buffer("mean", torch.tensor(inputs.mean).reshape(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(inputs.std).reshape(shape), persistent=False)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Inputs `(n, *shape)` to logits `(n, classes)`."""
+        return self.network((inputs - self.mean) / self.std)
+
+
+def deploy(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> Deployed:
+    """An individual's network in evaluation mode, taking input as the user has it."""
+    return Deployed(build(genome, tensors), genome.inputs).eval()

@@ -1,0 +1,53 @@
+"""Canonical form: a network without clusters that do nothing.
+
+A cluster without a live synapse going in is a constant; one without a live synapse coming out is heard by nobody. Both
+go, and their going may leave others without synapses, until nothing changes. Masked zeros are how synapses die; a weight
+that merely happens to be zero is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.labels import Integers
+
+
+def canonicalise(
+    anatomy: Anatomy, masks: Mapping[str, torch.Tensor]
+) -> tuple[dict[str, Integers], dict[str, torch.Tensor]]:
+    """`(kept, masks)`: by family the clusters with live input and output, and the masks with the others' synapses absent.
+
+    A family always keeps at least one cluster: the one with most live synapses. Tensors without a mask are alive.
+    """
+    alive = {name: mask.clone() for name, mask in masks.items()}
+    kept = {family.name: np.arange(family.size) for family in anatomy.families}
+    changed = True
+    while changed:
+        changed = False
+        for family in anatomy.families:
+            live = {role: np.zeros(family.size, np.int64) for role in ("made", "read")}
+            for s in family.slices:
+                if s.tensor in anatomy.positions:  # weights of layers; norms and biases carry no synapse
+                    mask = alive.get(s.tensor)
+                    if mask is None:
+                        live[s.role] += 1
+                    else:
+                        count = mask.movedim(s.dim, 0).flatten(1).sum(1).numpy()
+                        live[s.role] += count[s.positions].sum(1)
+            working = np.flatnonzero((live["made"] > 0) & (live["read"] > 0))
+            if not len(working):
+                working = np.array([int((live["made"] + live["read"]).argmax())])
+            gone = np.setdiff1d(kept[family.name], working)
+            if not len(gone) or len(working) == 1 and len(kept[family.name]) == 1:
+                continue
+            kept[family.name] = np.intersect1d(kept[family.name], working)
+            changed = True
+            for s in family.slices:
+                if s.tensor in alive:
+                    index = torch.from_numpy(s.positions[gone].ravel())
+                    alive[s.tensor] = alive[s.tensor].index_fill(s.dim, index, False)
+    return kept, alive

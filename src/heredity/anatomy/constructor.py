@@ -1,0 +1,165 @@
+"""Constructors: how a network is named, so that another process can build it again.
+
+A reference is a name from the zoo, `package.module:callable` or `file.py:callable`. A module handed over in Python has
+none: its structure is remembered, and whoever builds it again must hand it over again (`provide`).
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import nn
+
+from heredity.errors import InputError, ModelError
+from heredity.zoo import ZOO
+
+INSTANCE = "instance"
+_provided: dict[str, nn.Module] = {}
+
+
+class Constructor(Struct, frozen=True):
+    """Plain data that rebuilds the ancestor's module.
+
+    `source` is the digest of the file that a `file.py:callable` came from, `structure` that of the module's layers and
+    shapes: a module that comes out differently is refused.
+    """
+
+    reference: str
+    keywords: dict[str, Any]
+    structure: str
+    source: str = ""
+
+    def build(self) -> nn.Module:
+        """A fresh module; its initial weights follow torch's global random state.
+
+        Raises:
+            ModelError: the source or the structure is another one than when this constructor was made.
+        """
+        if self.reference == INSTANCE:
+            if self.structure not in _provided:
+                raise ModelError.of("the module that this run was started with", "none", "hand it over again: model=...")
+            return copy.deepcopy(_provided[self.structure])
+        function, source = resolve(self.reference, "model", ZOO)
+        if source != self.source:
+            raise ModelError.of(
+                f"{self.reference} as it was when the run began", "a changed file", "restore it, or start a new run"
+            )
+        module = _call(function, self.reference, self.keywords)
+        if structure_of(module) != self.structure:
+            raise ModelError.of(
+                f"{self.reference} to build the network the run began with", "another", "restore it, or start a new run"
+            )
+        return module
+
+
+def describe(model: str | nn.Module | Callable[..., nn.Module], offered: dict[str, Any]) -> Constructor:
+    """The constructor of a model that a user named or handed over.
+
+    `offered` are the keywords that a constructor may ask for by naming them in its signature (`input_shape`,
+    `n_classes`); one that names none of them is called with none.
+    """
+    if isinstance(model, nn.Module):
+        return provide(model)
+    if not isinstance(model, str):
+        return provide(_call(model, getattr(model, "__name__", repr(model)), _accepted(model, offered)))
+    function, source = resolve(model, "model", ZOO)
+    keywords = _accepted(function, offered)
+    with torch.random.fork_rng():
+        return Constructor(model, keywords, structure_of(_call(function, model, keywords)), source)
+
+
+def provide(module: nn.Module) -> Constructor:
+    """Remember a module handed over in Python, in this process, and give the constructor that builds copies of it."""
+    structure = structure_of(module)
+    _provided[structure] = module
+    return Constructor(INSTANCE, {}, structure)
+
+
+def structure_of(module: nn.Module) -> str:
+    """Digest of a module's layer types, and of its tensors' names and shapes."""
+    layers = [f"{name}:{type(m).__name__}" for name, m in module.named_modules()]
+    tensors = [f"{name}:{tuple(t.shape)}" for name, t in (*module.named_parameters(), *module.named_buffers())]
+    return hashlib.sha256("\n".join(layers + tensors).encode()).hexdigest()[:16]
+
+
+def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> tuple[Callable[..., Any], str]:
+    """`(callable, source digest)` for a name among `known`, `package.module:callable` or `file.py:callable`.
+
+    `kind` says in messages what was asked for ("model", "data").
+
+    Raises:
+        InputError: there is no such name, module, file or callable.
+    """
+    if reference in known:
+        return known[reference], ""
+    place, colon, attribute = reference.partition(":")
+    if not colon or not attribute:
+        raise InputError.of(f"a {kind}", f"{reference!r}", _remedy(reference, known))
+    source = ""
+    try:
+        if place.endswith(".py"):
+            module = _import_file(Path(place))
+            source = hashlib.sha256(Path(place).read_bytes()).hexdigest()[:16]
+        else:
+            module = importlib.import_module(place)
+    except Exception as error:
+        raise InputError.of(
+            f"a {kind} in {place}", f"{type(error).__name__}: {error}", "check the path and that it imports"
+        ) from error
+    if not callable(function := getattr(module, attribute, None)):
+        public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise InputError.of(f"a callable {attribute!r} in {place}", "none", _remedy(attribute, public))
+    return function, source
+
+
+def _remedy(wanted: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(wanted, list(known), 1)
+    listed = f"known: {', '.join(sorted(known)) or 'none'}, or package.module:callable, or file.py:callable"
+    return f"did you mean {close[0]!r}? {listed}" if close else listed
+
+
+def _import_file(path: Path) -> Any:
+    path = path.resolve()
+    name = f"heredity_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise FileNotFoundError(f"no file {path}")
+    if str(path.parent) not in sys.path:  # a user's file may import its neighbours
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _accepted(function: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
+    try:
+        names = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: value for name, value in offered.items() if name in names}
+
+
+def _call(function: Callable[..., Any], reference: str, keywords: dict[str, Any]) -> nn.Module:
+    # JSON has lists only, constructors of networks expect tuples
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    try:
+        module = function(**arguments)
+    except Exception as error:
+        raise ModelError.of(
+            f"{reference} to build a network", f"{type(error).__name__}: {error}", f"it was called with {arguments}"
+        ) from error
+    if not isinstance(module, nn.Module):
+        raise ModelError.of(f"{reference} to return an nn.Module", f"a {type(module).__name__}", "return the network")
+    return module

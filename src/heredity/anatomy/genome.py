@@ -1,0 +1,82 @@
+"""Genome: plain data that rebuilds an individual's shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.labels import Integers
+
+Tag = tuple[int, int]
+"""A cluster's identity within its family, kept for life: (number of the birth it arose in, ordinal in that birth)."""
+
+
+class InputForm(Struct, frozen=True):
+    """What a network takes, as the user has it: float32 `(n, *shape)`, images with pixels in [0, 1].
+
+    `mean` and `std` (per channel, or one for all) normalise it inside the network.
+    """
+
+    shape: tuple[int, ...]
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+class Genome(Struct, frozen=True):
+    """An individual's shape: its ancestor's constructor, and per family the sorted tags of its clusters.
+
+    `masks` is the digest of its synapse masks, if it has any.
+    """
+
+    constructor: Constructor
+    inputs: InputForm
+    tags: dict[str, tuple[Tag, ...]]
+    masks: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Equal genomes have equal digests, on every machine."""
+        return digest(self)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of clusters by family."""
+        return {family: len(tags) for family, tags in self.tags.items()}
+
+    def select(self, kept: Mapping[str, Integers]) -> Genome:
+        """The genome of a descendant that keeps the clusters at these positions."""
+        tags = {
+            family: tuple(tags[i] for i in kept[family]) if family in kept else tags for family, tags in self.tags.items()
+        }
+        return msgspec.structs.replace(self, tags=tags)
+
+    def with_masks(self, masks: str | None) -> Genome:
+        """The same shape with these synapse masks (a digest)."""
+        return msgspec.structs.replace(self, masks=masks)
+
+
+def digest(record: Any) -> str:
+    """Digest of any plain record."""
+    return hashlib.sha256(msgspec.json.encode(record, order="deterministic")).hexdigest()[:16]
+
+
+def first_genome(constructor: Constructor, inputs: InputForm, anatomy: Anatomy) -> Genome:
+    """The ancestor's genome: all clusters arose in birth 0."""
+    tags = {family.name: tuple((0, i) for i in range(family.size)) for family in anatomy.families}
+    return Genome(constructor, inputs, tags)
+
+
+def positions(of: Genome, within: Genome) -> dict[str, Integers]:
+    """By family: where the clusters of one genome stand among those of another that has them all."""
+    found: dict[str, Integers] = {}
+    for family, tags in of.tags.items():
+        where = {tag: i for i, tag in enumerate(within.tags[family])}
+        found[family] = np.array([where[tag] for tag in tags], np.int64)
+    return found

@@ -1,0 +1,50 @@
+"""Births and individuals: what is planned for one offspring, and what came of it. Plain data; what the store records."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from heredity.anatomy.genome import Genome
+from heredity.development.recipe import Recipe
+from heredity.variation import AnyOperator
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """A plan for one offspring. `number` counts births in a run from 0, the ancestor's; so do `parents` and `teacher`."""
+
+    number: int
+    generation: int
+    parents: tuple[int, ...]
+    operator: AnyOperator
+    genome: Genome
+    recipe: Recipe
+    seed: int
+    teacher: int | None = None
+
+
+class Individual(msgspec.Struct, frozen=True):
+    """What came of a birth: measurements by name (see `heredity.measures`), and the digest of its weights in the store.
+
+    A failed newborn has a `reason` and neither. `seconds` is what its development took; `elapsed` is the run's clock
+    when it was recorded, both in seconds.
+    """
+
+    birth: Birth
+    status: Literal["developed", "failed"]
+    measures: dict[str, float] = {}
+    weights: str | None = None
+    reason: str | None = None
+    seconds: float = 0.0
+    elapsed: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The number of its birth."""
+        return self.birth.number
+
+    @property
+    def developed(self) -> bool:
+        """Whether it lives: it has weights and measurements."""
+        return self.status == "developed"

@@ -1,0 +1,76 @@
+"""Recipes: how a newborn is trained. Plain data, recorded with every birth."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from heredity.errors import InputError
+
+
+class Culture(msgspec.Struct, frozen=True):
+    """How much a newborn learns from its teacher: L = (1 - weight) CE + weight T^2 KL(teacher || student).
+
+    Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual inheritance.
+    """
+
+    weight: float = 0.9
+    temperature: float = 4.0
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """How a newborn is trained.
+
+    The budget is exactly one of `epochs`, `steps`, `seconds` and `flops` (of training: forward and backward, two per
+    MAC, three times the forward pass). `learning_rate` is the schedule's peak. `augmentation` names what is done to
+    training images (see `augmentation.py`). `precision` "bf16" takes effect on a GPU only.
+    """
+
+    epochs: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    flops: float | None = None
+    batch_size: int = 128
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.01
+    momentum: float = 0.9
+    schedule: Literal["one-cycle", "step", "constant"] = "one-cycle"
+    warmup: float = 0.2
+    label_smoothing: float = 0.0
+    augmentation: tuple[str, ...] = ()
+    culture: Culture | None = None
+    precision: Literal["float32", "bf16"] = "float32"
+
+    def __post_init__(self) -> None:
+        budgets = [b for b in (self.epochs, self.steps, self.seconds, self.flops) if b is not None]
+        if len(budgets) != 1 or not 0 <= budgets[0] < math.inf:
+            raise InputError.of("one budget of at least 0 among epochs, steps, seconds, flops", budgets, "give just one")
+        if self.batch_size < 1 or not 0 < self.learning_rate < math.inf:
+            raise InputError.of(
+                "a batch size of at least 1 and a learning rate above 0",
+                f"{self.batch_size} and {self.learning_rate}",
+                "change the recipe",
+            )
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """The learning rate when a share `progress` in [0, 1) of the training is done.
+
+    `one-cycle`: cosine from 1/25 of the peak up to it over the share `warmup`, then cosine down to 1/10,000 of it
+    (Smith 2018, as in torch's OneCycleLR); `step`: a tenth after 1/2 and again after 3/4.
+    """
+    peak = recipe.learning_rate
+    if recipe.schedule == "constant":
+        return peak
+    if recipe.schedule == "step":
+        return peak * (1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01)
+    if progress < recipe.warmup:
+        return _cosine(peak / 25, peak, progress / recipe.warmup)
+    return _cosine(peak, peak / 1e4, (progress - recipe.warmup) / (1 - recipe.warmup))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,32 @@
+"""Pareto dominance: which individuals nobody beats. All objectives are costs: lower is better."""
+
+from __future__ import annotations
+
+import numpy as np
+from moocore import is_nondominated, pareto_rank
+from numpy.typing import NDArray
+
+Objectives = NDArray[np.float64]
+"""`(n, m)`: n individuals, m objectives, lower is better."""
+
+
+def nondominated(objectives: Objectives) -> NDArray[np.bool_]:
+    """`(n,)`: True where no other row is at least as good in all objectives and better in one.
+
+    Of equal rows the first counts. A row with a NaN is never on the front; infinities compare as numbers do.
+    """
+    finite = ~np.isnan(objectives).any(axis=1)
+    front = np.zeros(len(objectives), bool)
+    if finite.any():
+        front[finite] = is_nondominated(objectives[finite], keep_weakly=False)
+    return front
+
+
+def ranks(objectives: Objectives) -> NDArray[np.int64]:
+    """`(n,)`: 0 for the front, 1 for the front of the rest, and so on; rows with a NaN come last, in a rank of their own."""
+    finite = ~np.isnan(objectives).any(axis=1)
+    rank = np.zeros(len(objectives), np.int64)
+    if finite.any():
+        rank[finite] = pareto_rank(objectives[finite])
+    rank[~finite] = rank[finite].max(initial=-1) + 1
+    return rank

@@ -1,0 +1,10 @@
+"""How offspring come from their parents: one file per way. A new operator is added to `AnyOperator`, by which records are read."""
+
+from __future__ import annotations
+
+from heredity.variation.cloning import Cloning
+from heredity.variation.founding import Founding
+from heredity.variation.removal import MagnitudeRemoval, RandomRemoval
+from heredity.variation.synthesis import Synthesis
+
+AnyOperator = Founding | Cloning | Synthesis | RandomRemoval | MagnitudeRemoval

@@ -1,0 +1,88 @@
+"""Removal of clusters, and the two baselines that every comparison carries: at random, and by magnitude.
+
+Removed clusters are gone from the tensors. `remove` is the one way in which any operator takes clusters from a parent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heredity.anatomy.anatomy import Anatomy, Family, Kept
+from heredity.anatomy.body import anatomy_of
+from heredity.rng import numpy_generator
+from heredity.types import Tensors
+from heredity.variation.environment import Environment, scale_to_share
+from heredity.variation.operator import Operator, Organism
+
+
+def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
+    """The organism with only these clusters; weights, masks and genome follow one index plan."""
+    plan = anatomy.plan(kept)
+    return Organism(parent.genome.select(kept), plan.apply(parent.tensors), plan.apply(parent.masks))
+
+
+def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
+    """`(clusters,)`: sum of the magnitudes of each filter's weights (biases and norms not counted)."""
+    total = np.zeros(family.size)
+    for s in family.slices:
+        tensor = tensors[s.tensor]
+        if s.role == "made" and tensor.dim() > 1:
+            by_position = tensor.detach().abs().movedim(s.dim, 0).flatten(1).sum(1, dtype=torch.float64)
+            total += by_position.cpu().numpy()[s.positions].sum(1)
+    return total
+
+
+def climate(rng: np.random.Generator, families: Sequence[Family], spread: float) -> dict[str, float]:
+    """By family: the factor by which its clusters' chances differ from the environment's, log-normal with this spread.
+
+    Proportions between layers are not given by any of the methods' formulas; they are left to variation and selection.
+    """
+    return {family.name: float(np.exp(spread * rng.standard_normal())) for family in families}
+
+
+def draw(rng: np.random.Generator, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.int64]]:
+    """Clusters passed on, each by its own coin; a family that would lose its last keeps its most probable one."""
+    kept: dict[str, NDArray[np.int64]] = {}
+    for name, p in probabilities.items():
+        chosen = np.flatnonzero(rng.random(len(p)) < p)
+        kept[name] = chosen if len(chosen) else np.array([int(p.argmax())])
+    return kept
+
+
+class RandomRemoval(Operator, frozen=True, tag="random-removal"):
+    """Baseline: every cluster has the same chance, so that the expected share of `cost` is the environment's."""
+
+    environment: Environment
+    cost: str = "params"
+    spread: float = 0.0
+
+    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        (parent,) = parents
+        rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
+        factor = climate(rng, anatomy.families, self.spread)
+        weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
+        return remove(parent, anatomy, draw(rng, scale_to_share(anatomy, weights, self.environment.share, self.cost)))
+
+
+class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
+    """Baseline: the filters with the largest sum of magnitudes stay, as many a family as the environment leaves."""
+
+    environment: Environment
+    cost: str = "params"
+    spread: float = 0.0
+
+    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        (parent,) = parents
+        rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
+        factor = climate(rng, anatomy.families, self.spread)
+        weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
+        kept: dict[str, NDArray[np.int64]] = {}
+        for name, p in scale_to_share(anatomy, weights, self.environment.share, self.cost).items():
+            count = max(1, round(float(p.sum())))
+            strongest = np.argsort(-cluster_sums(anatomy.by_name[name], parent.tensors), kind="stable")[:count]
+            kept[name] = np.sort(strongest)
+        return remove(parent, anatomy, kept)

@@ -1,0 +1,100 @@
+"""LeNets, in the forms in which the literature prunes them."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+    """LeNet-5 (LeCun et al. 1998): 6-16-120-84, with rectifiers; on images below 20 pixels its kernels are 3x3."""
+    channels, height, width = input_shape
+    kernel = 5 if min(height, width) >= 20 else 3
+    flat = 16 * (height // 4) * (width // 4)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=nn.Conv2d(channels, 6, kernel, padding=kernel // 2),
+        pool1=nn.MaxPool2d(2),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(6, 16, kernel, padding=kernel // 2),
+        pool2=nn.MaxPool2d(2),
+        relu2=nn.ReLU(),
+        flatten=nn.Flatten(),
+        fc1=nn.Linear(flat, 120),
+        relu3=nn.ReLU(),
+        fc2=nn.Linear(120, 84),
+        relu4=nn.ReLU(),
+        fc3=nn.Linear(84, n_classes),
+    )
+    return nn.Sequential(layers)
+
+
+def lenet5_caffe(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+    """The LeNet-5 of Caffe, 20-50-500: 431,080 weights on 28x28 images of ten classes."""
+    channels, height, width = input_shape
+    flat = 50 * (((height - 4) // 2 - 4) // 2) * (((width - 4) // 2 - 4) // 2)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=nn.Conv2d(channels, 20, 5),
+        pool1=nn.MaxPool2d(2),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(20, 50, 5),
+        pool2=nn.MaxPool2d(2),
+        relu2=nn.ReLU(),
+        flatten=nn.Flatten(),
+        fc1=nn.Linear(flat, 500),
+        relu3=nn.ReLU(),
+        fc2=nn.Linear(500, n_classes),
+    )
+    return nn.Sequential(layers)
+
+
+class LeNet5Synthesis(nn.Module):
+    """The LeNet of the evolutionary synthesis papers: 32-32-64-64 filters on 32x32 images (28x28 are padded).
+
+    Without biases and classifier it has 143,136 synapses in 7,200 kernels for one input channel, and 144,736 in 7,264
+    for three would need 3 * 800: the counts that the papers start from (Shafiee & Wong 2016, Chung et al. 2017).
+    """
+
+    def __init__(self, channels: int, n_classes: int, padding: int) -> None:
+        super().__init__()
+        self.padding = padding
+        self.conv1 = nn.Conv2d(channels, 32, 5, padding=2)
+        self.conv2 = nn.Conv2d(32, 32, 5, padding=2)
+        self.conv3 = nn.Conv2d(32, 64, 5, padding=2)
+        self.conv4 = nn.Conv2d(64, 64, 4)
+        self.classifier = nn.Conv2d(64, n_classes, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images `(n, channels, 32, 32)`, or 28x28, to logits `(n, n_classes)`."""
+        x = F.pad(images, (self.padding,) * 4)
+        x = F.relu(F.max_pool2d(self.conv1(x), 3, 2, ceil_mode=True))
+        x = F.avg_pool2d(F.relu(self.conv2(x)), 3, 2, ceil_mode=True)
+        x = F.avg_pool2d(F.relu(self.conv3(x)), 3, 2, ceil_mode=True)
+        return self.classifier(F.relu(self.conv4(x))).flatten(1)
+
+
+def lenet5_synthesis(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+    """See `LeNet5Synthesis`."""
+    return LeNet5Synthesis(input_shape[0], n_classes, padding=(32 - input_shape[1]) // 2)
+
+
+class LeNet300100(nn.Module):
+    """LeNet-300-100 (LeCun et al. 1998): two hidden layers; 266,610 weights on 28x28 images of ten classes."""
+
+    def __init__(self, features: int, n_classes: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(features, 300)
+        self.fc2 = nn.Linear(300, 100)
+        self.fc3 = nn.Linear(100, n_classes)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Inputs `(n, ...)` to logits `(n, n_classes)`."""
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(inputs.flatten(1))))))
+
+
+def lenet_300_100(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+    """See `LeNet300100`."""
+    return LeNet300100(math.prod(input_shape), n_classes)

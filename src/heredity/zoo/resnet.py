@@ -1,0 +1,57 @@
+"""Residual networks for small images (He et al. 2016, section 4.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, which is projected by a 1x1 convolution where shapes change."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels_in != channels_out:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(n, channels_in, h, w)` to `(n, channels_out, h / stride, w / stride)`."""
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """Three stages of `blocks` basic blocks, 16-32-64 channels wide: depth 6 * blocks + 2."""
+
+    def __init__(self, channels: int, n_classes: int, blocks: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        widths = [16, 16, 32, 64]
+        stages = [
+            nn.Sequential(
+                *(BasicBlock(widths[s] if b == 0 else widths[s + 1], widths[s + 1], 2 if s and b == 0 else 1) for b in range(blocks))
+            )
+            for s in range(3)
+        ]
+        self.stage1, self.stage2, self.stage3 = stages
+        self.classifier = nn.Linear(64, n_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images `(n, channels, h, w)` to logits `(n, n_classes)`."""
+        x = F.relu(self.bn1(self.conv1(images)))
+        x = self.stage3(self.stage2(self.stage1(x)))
+        return self.classifier(x.mean((2, 3)))
+
+
+def resnet20(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+    """ResNet-20 with projected shortcuts."""
+    return ResNet(input_shape[0], n_classes, blocks=3)
