@@ -1,8 +1,8 @@
 """The anatomy of a network: families of clusters, and by name whatever cannot be touched.
 
-A *cluster* is a filter with every slice of every tensor coupled to it: its row of the weight that makes it, its entry in
-biases and norms, the columns of every weight that reads it. A *family* is a set of clusters coupled to the same tensors
-in the same way: they are interchangeable, and any of them can go.
+A *cluster* is a filter with every slice of every tensor coupled to it: its row of the weight that makes it, its entry
+in biases and norms, the columns of every weight that reads it. A *family* is a set of clusters coupled to the same
+tensors in the same way: they are interchangeable, and any of them can go.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What a network is made of. Everything about a descendant's shape and size follows from it without tracing again."""
+    """What a network is made of. A descendant's shape and size follow from it without tracing again."""
 
     families: tuple[Family, ...]
     fixed: tuple[Fixed, ...]

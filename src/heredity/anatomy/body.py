@@ -69,6 +69,9 @@ def fresh_tensors(constructor: Constructor, seed: int) -> dict[str, torch.Tensor
 class Deployed(nn.Module):
     """A network as a user has it: float32 input in the user's own form, normalisation inside."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, network: nn.Module, inputs: InputForm) -> None:
         super().__init__()
         shape = (-1, *[1] * (len(inputs.shape) - 1))

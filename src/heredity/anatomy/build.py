@@ -22,14 +22,15 @@ def tensors_of(module: nn.Module) -> Tensors:
 def load(module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     """Give a module these tensors, whatever their shapes; parameters used in several places stay shared."""
     replaced: dict[int, torch.Tensor] = {}
-    owners = {prefix: m for prefix, m in module.named_modules(remove_duplicate=False)}
+    owners = dict(module.named_modules(remove_duplicate=False))
     for name, tensor in tensors.items():
         prefix, _, leaf = name.rpartition(".")
         old = getattr(owners[prefix], leaf)
         parameter = isinstance(old, nn.Parameter)
         replaced[id(old)] = nn.Parameter(tensor, requires_grad=old.requires_grad) if parameter else tensor
     for owner in owners.values():
-        held: list[dict[str, Any]] = [owner._parameters, owner._buffers]
+        # the tables that torch registers them in: the only place where one tensor is one entry however often it is used
+        held: list[dict[str, Any]] = [owner._parameters, owner._buffers]  # pyright: ignore[reportPrivateUsage]
         for table in held:
             table.update({leaf: replaced[id(t)] for leaf, t in table.items() if id(t) in replaced})
 

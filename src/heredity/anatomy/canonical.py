@@ -1,8 +1,8 @@
 """Canonical form: a network without clusters that do nothing.
 
 A cluster without a live synapse going in is a constant; one without a live synapse coming out is heard by nobody. Both
-go, and their going may leave others without synapses, until nothing changes. Masked zeros are how synapses die; a weight
-that merely happens to be zero is alive.
+go, and their going may leave others without synapses, until nothing changes. Masked zeros are how synapses die; a
+weight that merely happens to be zero is alive.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heredity.anatomy.labels import Integers
 def canonicalise(
     anatomy: Anatomy, masks: Mapping[str, torch.Tensor]
 ) -> tuple[dict[str, Integers], dict[str, torch.Tensor]]:
-    """`(kept, masks)`: by family the clusters with live input and output, and the masks with the others' synapses absent.
+    """`(kept, masks)`: by family the clusters with live input and output; the masks with the others' synapses absent.
 
     A family always keeps at least one cluster: the one with most live synapses. Tensors without a mask are alive.
     """
@@ -42,7 +42,7 @@ def canonicalise(
             if not len(working):
                 working = np.array([int((live["made"] + live["read"]).argmax())])
             gone = np.setdiff1d(kept[family.name], working)
-            if not len(gone) or len(working) == 1 and len(kept[family.name]) == 1:
+            if not len(gone) or (len(working) == 1 and len(kept[family.name]) == 1):
                 continue
             kept[family.name] = np.intersect1d(kept[family.name], working)
             changed = True

@@ -48,7 +48,7 @@ class Constructor(Struct, frozen=True):
         """
         if self.reference == INSTANCE:
             if self.structure not in _provided:
-                raise ModelError.of("the module that this run was started with", "none", "hand it over again: model=...")
+                raise ModelError.of("the module that this run was started with", "none", "hand it over again (model=)")
             return copy.deepcopy(_provided[self.structure])
         function, source = resolve(self.reference, "model", ZOO)
         if source != self.source:
@@ -153,7 +153,7 @@ def _accepted(function: Callable[..., Any], offered: dict[str, Any]) -> dict[str
 
 def _call(function: Callable[..., Any], reference: str, keywords: dict[str, Any]) -> nn.Module:
     # JSON has lists only, constructors of networks expect tuples
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
     try:
         module = function(**arguments)
     except Exception as error:

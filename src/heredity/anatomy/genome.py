@@ -52,10 +52,8 @@ class Genome(Struct, frozen=True):
 
     def select(self, kept: Mapping[str, Integers]) -> Genome:
         """The genome of a descendant that keeps the clusters at these positions."""
-        tags = {
-            family: tuple(tags[i] for i in kept[family]) if family in kept else tags for family, tags in self.tags.items()
-        }
-        return msgspec.structs.replace(self, tags=tags)
+        selected = {family: tuple(self.tags[family][i] for i in where) for family, where in kept.items()}
+        return msgspec.structs.replace(self, tags=self.tags | selected)
 
     def with_masks(self, masks: str | None) -> Genome:
         """The same shape with these synapse masks (a digest)."""

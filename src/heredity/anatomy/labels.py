@@ -1,8 +1,8 @@
 """Labels: one integer per element of a tensor, naming the cluster that the element belongs to.
 
-A label tensor has its data tensor's shape, but a dimension along which labels do not change is *expanded* (stride 0), so
-that the labels of a feature map of millions of elements usually weigh no more than its channels. `settle` restores that
-after an operation has been executed on labels.
+A label tensor has its data tensor's shape, but a dimension along which labels do not change is *expanded* (stride 0),
+so that the labels of a feature map of millions of elements usually weigh no more than its channels. `settle` restores
+that after an operation has been executed on labels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def settle(labels: Labels) -> Labels:
 
 
 def per_position(labels: Labels, dim: int) -> tuple[Labels, Labels]:
-    """The labels by position along `dim`: `(first (n,), others (n, k))`, where `others` are all that meet at a position."""
+    """The labels by position along `dim`: `(first (n,), others (n, k))`; `others` are all that meet at a position."""
     by_position = labels.movedim(dim, 0)
     for other in range(1, by_position.dim()):
         if constant_along(by_position, other):

@@ -25,7 +25,7 @@ class IndexPlan:
     gathers: Mapping[str, Mapping[int, Integers]]
 
     def apply(self, tensors: Mapping[str, torch.Tensor]) -> Tensors:
-        """The child's tensors from its parent's; `tensors` may be any planes that have the parameters' names and shapes."""
+        """The child's tensors from its parent's: any planes that have the parameters' names and shapes."""
         return {name: self._gather(name, tensor) for name, tensor in tensors.items()}
 
     def _gather(self, name: str, tensor: torch.Tensor) -> torch.Tensor:

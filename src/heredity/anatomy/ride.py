@@ -56,10 +56,10 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]  # any nesting of tensors
+        for item in value:
             yield from tensors_in(item)
     elif isinstance(value, dict):
-        for item in value.values():  # pyright: ignore[reportUnknownVariableType]
+        for item in value.values():
             yield from tensors_in(item)
 
 
@@ -135,7 +135,7 @@ class Ride(TorchFunctionMode):
         self._reads.update({id(t) for t, _ in before})
         rule = self._rules.get(name) or self._rules.get(name.rstrip("_"))
         in_place = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-        if rule is None or (in_place and before and before[0][0]._is_view()):  # pyright: ignore[reportPrivateUsage]
+        if rule is None or (in_place and before and before[0][0]._is_view()):
             for _, labels in before:
                 self.ledger.fix(labels, f"operation {name}{' on a view' if rule else ''} is not understood")
             for tensor in outputs:

@@ -126,14 +126,16 @@ def movement(ride: Ride, call: Call) -> None:
 
 
 @rule(
-    *("relu", "relu6", "sigmoid", "logsigmoid", "silu", "gelu", "tanh", "hardswish", "hardsigmoid", "hardtanh", "softplus"),
-    *("elu", "selu", "celu", "leaky_relu", "mish", "softsign", "tanhshrink", "threshold", "exp", "expm1", "log", "log1p"),
-    *("sqrt", "rsqrt", "square", "pow", "__pow__", "abs", "neg", "__neg__", "sign", "reciprocal", "clamp", "clip", "sin", "cos"),
-    *("erf", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout", "nan_to_num", "detach"),
+    *("relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "mish", "leaky_relu", "threshold", "softplus"),
+    *("sigmoid", "logsigmoid", "hardsigmoid", "tanh", "hardtanh", "tanhshrink", "hardswish", "clamp", "clip"),
+    *("exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "pow", "__pow__", "reciprocal", "sin", "cos", "erf"),
+    *("abs", "neg", "__neg__", "sign", "softsign", "nan_to_num", "detach"),
+    *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"),
     *("float", "double", "half", "bfloat16", "to", "type_as", "zeros_like", "ones_like"),
     *("add", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "__rsub__", "__isub__", "subtract", "rsub"),
-    *("mul", "__mul__", "__rmul__", "__imul__", "multiply", "div", "__truediv__", "__rtruediv__", "__itruediv__", "divide"),
-    *("true_divide", "maximum", "minimum", "lerp", "where", "addcmul", "addcdiv", "fmax", "fmin"),
+    *("mul", "__mul__", "__rmul__", "__imul__", "multiply"),
+    *("div", "__truediv__", "__rtruediv__", "__itruediv__", "divide", "true_divide"),
+    *("maximum", "minimum", "lerp", "where", "addcmul", "addcdiv", "fmax", "fmin"),
 )
 def elementwise(ride: Ride, call: Call) -> None:
     """What meets element by element is one cluster; scalars and what is broadcast over clusters restrain nobody."""

@@ -1,4 +1,4 @@
-"""From a network and its input's shape to its anatomy: labels ride once, equal couplings become families, the trial decides."""
+"""From a network and its input's shape to its anatomy: labels ride, equal couplings form families, trials decide."""
 
 from __future__ import annotations
 

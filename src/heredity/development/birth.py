@@ -1,4 +1,4 @@
-"""Births and individuals: what is planned for one offspring, and what came of it. Plain data; what the store records."""
+"""Births and individuals: what is planned for one offspring, and what came of it. Plain data, as the store has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heredity.variation import AnyOperator
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """A plan for one offspring. `number` counts births in a run from 0, the ancestor's; so do `parents` and `teacher`."""
+    """A plan for one offspring. `number` counts a run's births from 0, the ancestor's; so do `parents`, `teacher`."""
 
     number: int
     generation: int
@@ -28,7 +28,7 @@ class Individual(msgspec.Struct, frozen=True):
     """What came of a birth: measurements by name (see `heredity.measures`), and the digest of its weights in the store.
 
     A failed newborn has a `reason` and neither. `seconds` is what its development took; `elapsed` is the run's clock
-    when it was recorded, both in seconds.
+    when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth.
     """
 
     birth: Birth
@@ -38,6 +38,7 @@ class Individual(msgspec.Struct, frozen=True):
     reason: str | None = None
     seconds: float = 0.0
     elapsed: float = 0.0
+    seconds_left: float | None = None
 
     @property
     def number(self) -> int:

@@ -47,7 +47,7 @@ class Recipe(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         budgets = [b for b in (self.epochs, self.steps, self.seconds, self.flops) if b is not None]
         if len(budgets) != 1 or not 0 <= budgets[0] < math.inf:
-            raise InputError.of("one budget of at least 0 among epochs, steps, seconds, flops", budgets, "give just one")
+            raise InputError.of("one budget of at least 0 among epochs, steps, seconds, flops", budgets, "give one")
         if self.batch_size < 1 or not 0 < self.learning_rate < math.inf:
             raise InputError.of(
                 "a batch size of at least 1 and a learning rate above 0",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Protocol:
-    """`warmup` calls that do not count, then the median of `repeats` calls; each call is one example on `threads` threads."""
+    """`warmup` calls that do not count, then the median of `repeats`; each call is one example on `threads` threads."""
 
     threads: int = 1
     warmup: int = 20

@@ -23,7 +23,7 @@ def nondominated(objectives: Objectives) -> NDArray[np.bool_]:
 
 
 def ranks(objectives: Objectives) -> NDArray[np.int64]:
-    """`(n,)`: 0 for the front, 1 for the front of the rest, and so on; rows with a NaN come last, in a rank of their own."""
+    """`(n,)`: 0 for the front, 1 for the front of the rest, and so on; rows with a NaN share the last rank."""
     finite = ~np.isnan(objectives).any(axis=1)
     rank = np.zeros(len(objectives), np.int64)
     if finite.any():

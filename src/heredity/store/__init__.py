@@ -1,0 +1,1 @@
+"""What is remembered of a run: records in SQL, weights as blobs, and the folder that holds both."""

@@ -1,4 +1,7 @@
-"""How offspring come from their parents: one file per way. A new operator is added to `AnyOperator`, by which records are read."""
+"""How offspring come from their parents: one file per way.
+
+A new operator is added to `AnyOperator`, by which records are read.
+"""
 
 from __future__ import annotations
 

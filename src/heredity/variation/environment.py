@@ -21,7 +21,7 @@ Probabilities = Mapping[str, NDArray[np.float64]]
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """How scarce a resource is: `value` is a share of the parent's in (0, 1], to keep or (`scarcity`, [0, 1)) to take away."""
+    """How scarce a resource is: `value` is the parent's share to keep, (0, 1], or (`scarcity`) to take away, [0, 1)."""
 
     value: float
     reading: Literal["keep", "scarcity"] = "keep"

@@ -7,8 +7,8 @@ Source: Shafiee & Wong, "Evolutionary Synthesis of Deep Neural Networks via Syna
     cluster (eq. 6):  P(s_{g,c} | W) = exp( sum_{i in c} trunc(w_i) / Z - 1 )
     synapse (eq. 7):  P(s_{g,j} | w) = exp( w_j / z - 1 )
 
-w are magnitudes; trunc sets those below a threshold to zero; Z is the largest cluster sum and z the largest magnitude of
-a layer, so that probabilities lie in [1/e, 1]. An absent synapse has probability 0.
+w are magnitudes; trunc sets those below a threshold to zero; Z is the largest cluster sum and z the largest magnitude
+of a layer, so that probabilities lie in [1/e, 1]. An absent synapse has probability 0.
 
 Departures, each an option:
 * `sampling` "calibrated" (default): probabilities are scaled by one kappa so that the *expected* size is the
@@ -16,7 +16,7 @@ Departures, each an option:
 * `sharpness` raises probabilities to a power. As printed (1) the weakest cluster still has 1/e of the strongest's
   chance, and late generations are close to random removal (lab/LOG.md).
 * `spread` lets the environment differ between families, see `removal.climate`.
-* Without `synapses` (default) inheritance works on clusters alone: a masked zero in a dense tensor saves nobody anything.
+* Without `synapses` (default) inheritance works on clusters alone: a masked zero in a dense tensor saves nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from heredity.variation.removal import climate, cluster_sums, draw, remove
 class Synthesis(Operator, frozen=True, tag="synthesis"):
     """Asexual synthesis: one parent, the offspring a stochastically sparsified clone of it.
 
-    `environment` is the clusters', R^c; `synapses` the synapses', R^s, or None to leave them alone. `cost` says what the
-    clusters' share is a share of: "params" or "macs". `truncation` is a share of the layer's largest magnitude.
+    `environment` is the clusters', R^c; `synapses` the synapses', R^s, or None to leave them alone. `cost` says what
+    the clusters' share is a share of: "params" or "macs". `truncation` is a share of the layer's largest magnitude.
     """
 
     environment: Environment
@@ -66,7 +66,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             chances = {name: np.minimum(1.0, self.environment.share * p) for name, p in chances.items()}
         child = remove(parent, anatomy, draw(rng, chances))
         if self.synapses is not None:
-            child = _thin(child, self, seed)
+            child = _thin(child, self, self.synapses.share, seed)
         return child if self.inherit else _reinitialised(child, seed)
 
 
@@ -94,10 +94,9 @@ def synapse_probabilities(weight: torch.Tensor, mask: torch.Tensor | None) -> to
     return probability if mask is None else probability * mask
 
 
-def _thin(child: Organism, settings: Synthesis, seed: int) -> Organism:
+def _thin(child: Organism, settings: Synthesis, share: float, seed: int) -> Organism:
     """Passes on synapses of the surviving clusters one by one, and removes clusters that are left without any."""
-    assert settings.synapses is not None
-    anatomy, share = anatomy_of(child.genome), settings.synapses.share
+    anatomy = anatomy_of(child.genome)
     printed = {
         name: synapse_probabilities(child.tensors[name], child.masks.get(name)) ** settings.sharpness
         for name in sorted(anatomy.positions)
@@ -124,7 +123,9 @@ def _kappa(probabilities: torch.Tensor, target: float) -> float:
     rest = ordered.flip(0).cumsum(0).flip(0)
     kappas = (target - torch.arange(len(ordered), dtype=torch.float64)) / rest.clamp_min(1e-300)
     reached = (kappas * ordered <= 1).nonzero()
-    return max(float(kappas[reached[0, 0]]), 0.0) if len(reached) else 1 / max(float(ordered[ordered > 0].min()), 1e-300)
+    if len(reached):
+        return max(float(kappas[reached[0, 0]]), 0.0)
+    return 1 / max(float(ordered[ordered > 0].min()), 1e-300)
 
 
 def _reinitialised(child: Organism, seed: int) -> Organism:

@@ -35,14 +35,9 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        widths = [16, 16, 32, 64]
-        stages = [
-            nn.Sequential(
-                *(BasicBlock(widths[s] if b == 0 else widths[s + 1], widths[s + 1], 2 if s and b == 0 else 1) for b in range(blocks))
-            )
-            for s in range(3)
-        ]
-        self.stage1, self.stage2, self.stage3 = stages
+        self.stage1 = _stage(16, 16, 1, blocks)
+        self.stage2 = _stage(16, 32, 2, blocks)
+        self.stage3 = _stage(32, 64, 2, blocks)
         self.classifier = nn.Linear(64, n_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -50,6 +45,11 @@ class ResNet(nn.Module):
         x = F.relu(self.bn1(self.conv1(images)))
         x = self.stage3(self.stage2(self.stage1(x)))
         return self.classifier(x.mean((2, 3)))
+
+
+def _stage(channels_in: int, channels_out: int, stride: int, blocks: int) -> nn.Sequential:
+    rest = [BasicBlock(channels_out, channels_out, 1) for _ in range(blocks - 1)]
+    return nn.Sequential(BasicBlock(channels_in, channels_out, stride), *rest)
 
 
 def resnet20(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:

@@ -1,0 +1,151 @@
+"""The training loop: the only one. Budgets in epochs, steps, seconds or FLOPs; culture, masks and group priors hook in.
+
+    until the budget is spent:
+        a seeded batch, normalised and augmented on the device
+        loss = cross entropy, or culture's; plus the prior
+        a step of the optimiser at the schedule's learning rate; absent synapses stay zero
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from heredity.development.augmentation import augmenter
+from heredity.development.culture import culture_loss
+from heredity.development.recipe import Recipe, learning_rate
+from heredity.development.task import Split, normalised
+from heredity.anatomy.genome import InputForm
+from heredity.errors import DevelopmentError
+from heredity.rng import generator
+
+Prior = Callable[[nn.Module], torch.Tensor]
+"""A penalty on a network's weights, a scalar that is added to every step's loss."""
+
+Teacher = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""`(positions in the training split, normalised batch)` to the teacher's logits `(n, classes)`."""
+
+Beat = Callable[[float], None]
+"""Told now and then, with the share of the training that is done: a sign of life."""
+
+CHECK_EVERY = 32
+"""Steps between two looks at the loss, each a sign of life and a check for divergence."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training did: steps taken, wall-clock seconds, and the mean loss between the last two looks."""
+
+    steps: int
+    seconds: float
+    loss: float
+
+
+def total_steps(recipe: Recipe, examples: int, macs: int) -> int | None:
+    """Steps that a recipe's budget buys on so many training examples with a network of so many MACs; None: seconds decide."""
+    batch = min(recipe.batch_size, examples)
+    if recipe.epochs is not None:
+        return round(recipe.epochs * (examples // batch))
+    if recipe.flops is not None:
+        return round(recipe.flops / (6 * max(macs, 1) * batch))
+    return recipe.steps
+
+
+def train(
+    network: nn.Module,
+    split: Split,
+    form: InputForm,
+    recipe: Recipe,
+    *,
+    seed: int,
+    macs: int = 0,
+    teacher: Teacher | None = None,
+    masks: Mapping[str, torch.Tensor] | None = None,
+    prior: Prior | None = None,
+    beat: Beat = lambda share: None,
+) -> Trained:
+    """Train `network` (which takes normalised input) in place on its own device, and leave it in evaluation mode.
+
+    `macs` (per example) turns a budget of FLOPs into steps. `masks` are absent synapses by parameter name: their weights
+    are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless the budget is seconds.
+
+    Raises:
+        DevelopmentError: the loss is not finite.
+    """
+    device = next(network.parameters()).device
+    inputs, labels = split.inputs.to(device), split.labels.to(device)
+    limit = total_steps(recipe, len(split), macs)
+    optimiser = make_optimiser(network, recipe)
+    absent = [(p, ~masks[n].to(device)) for n, p in network.named_parameters() if masks and n in masks]
+    augment, random = augmenter(recipe.augmentation), generator(seed, "augmentation")
+    mixed = recipe.precision == "bf16" and device.type == "cuda"
+    batches = _batches(len(split), min(recipe.batch_size, len(split)), generator(seed, "batches"))
+    start, step = time.perf_counter(), 0
+    losses, loss_sum, loss_count = math.nan, torch.zeros((), device=device), 0
+    network.train()
+    while True:
+        elapsed = time.perf_counter() - start
+        progress = step / limit if limit else elapsed / recipe.seconds if recipe.seconds else 1.0
+        if progress >= 1:
+            break
+        if step % CHECK_EVERY == 0 and step:
+            losses, loss_count = loss_sum.item() / loss_count, 0
+            if not math.isfinite(losses):
+                raise DevelopmentError(f"diverged: the loss is {losses} at step {step} of {limit or 'an unknown number'}")
+            loss_sum.zero_()
+            beat(progress)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, progress)
+        index = next(batches).to(device)
+        batch = normalised(inputs[index], form)
+        if augment:
+            batch = augment(batch, random)
+        answers = labels[index]
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            logits = network(batch)
+        if teacher is not None and recipe.culture is not None:
+            loss = culture_loss(logits.float(), teacher(index, batch), answers, recipe.culture)
+        else:
+            loss = F.cross_entropy(logits.float(), answers, label_smoothing=recipe.label_smoothing)
+        if prior is not None:
+            loss = loss + prior(network)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        if absent:
+            with torch.no_grad():
+                for parameter, gone in absent:
+                    parameter.masked_fill_(gone, 0.0)
+        loss_sum += loss.detach()
+        loss_count += 1
+        step += 1
+    losses = loss_sum.item() / loss_count if loss_count else losses
+    if step and not math.isfinite(losses):
+        raise DevelopmentError(f"diverged: the loss is {losses} at step {step}")
+    network.eval()
+    return Trained(step, time.perf_counter() - start, losses)
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser; vectors (biases, norms) are not decayed."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
+
+
+def _batches(examples: int, batch_size: int, random: torch.Generator) -> Iterator[torch.Tensor]:
+    """Positions of one batch after another, `(batch_size,)`, every epoch in a new order; incomplete batches are left out."""
+    while True:
+        order = torch.randperm(examples, generator=random)
+        yield from order[: examples - examples % batch_size].split(batch_size)

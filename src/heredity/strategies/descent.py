@@ -1,0 +1,169 @@
+"""Descent from one ancestor: the frame for asexual synthesis, and for removal at random and by magnitude beside it.
+
+Every generation covers the whole range of costs, and whoever is on the front may become a parent:
+
+    range         from the ancestor's cost (or the ceiling asked for) down to `scarcest` times the cheapest useful member
+    targets       one per birth, spread evenly over the range on a log scale, jittered
+    parent        the cheapest member of the front that costs at least the target
+    environment   target / the parent's cost, but at least `scarcest`; above `mildest` a birth is a clone that ripens
+
+The first generations so run down the range; once it is filled, births fall between neighbours or ripen what is there.
+
+A run bounded by seconds gives every newborn of a generation the same time: smaller networks see more epochs. One bounded
+by generations gives steps, which grow as the square root of the shrinkage in MACs. The ancestor teaches all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from heredity.anatomy.body import ancestor, anatomy_of
+from heredity.development.birth import Birth, Individual
+from heredity.development.recipe import Culture, Recipe
+from heredity.measures import sizes_of
+from heredity.rng import derive, numpy_generator
+from heredity.run.front import front_of, objectives_of
+from heredity.run.strategy import Setting, Strategy
+from heredity.variation import AnyOperator, Cloning, Founding, MagnitudeRemoval, RandomRemoval, Synthesis
+from heredity.variation.environment import Environment
+
+Method = Literal["synthesis", "random-removal", "magnitude-removal"]
+
+
+class DescentSettings(msgspec.Struct, frozen=True):
+    """Settings of a descent; recorded in `run.json`.
+
+    `usefulness` is how much larger than the best error (a share) an error may be for its owner to be of use.
+    `ancestor_time` is the ancestor's share of a run's seconds, `acceleration` the factor by which newborns' time grows
+    from one generation to the next, of `planned` generations in all. `steps` (ancestor, newborn) hold where generations
+    bound the run. `synapses` is the share of its synapses that an offspring may keep; None leaves them alone.
+    """
+
+    method: Method = "synthesis"
+    population: int = 8
+    scarcest: float = 0.2
+    mildest: float = 0.85
+    usefulness: float = 0.1
+    sharpness: float = 4.0
+    spread: float = 0.4
+    synapses: float | None = None
+    learning_rate: float = 4e-3
+    culture: Culture | None = Culture()
+    ancestor_time: float = 0.13
+    planned: int = 10
+    acceleration: float = 1.1
+    steps: tuple[int, int] = (2000, 800)
+
+
+class Descent(Strategy):
+    """See the file's head."""
+
+    def __init__(self, setting: Setting, settings: DescentSettings | None = None) -> None:
+        self._setting = setting
+        self._settings = settings or DescentSettings()
+        self._living: list[Individual] = []
+        self._births = 0
+        self._generation = 0
+        self._objectives = objectives_of(setting.cost, setting.targets)
+
+    def ask(self, seconds_left: float | None) -> list[Birth]:
+        """The ancestor first; then a population a generation, until the horizon."""
+        if self._births == 0:
+            return [self._founder(seconds_left)]
+        last = self._setting.horizon.generations or self._settings.planned
+        if self._generation > last or not self._living:
+            return []
+        births: list[Birth] = []
+        for place in range(self._population):
+            births.append(self._offspring(place, seconds_left))
+        return births
+
+    def tell(self, individuals: Sequence[Individual]) -> None:
+        """Remembers who lives."""
+        self._living += [individual for individual in individuals if individual.developed]
+        self._births += len(individuals)
+        self._generation += 1
+
+    @property
+    def _population(self) -> int:
+        """Births a generation; where the clock bounds the run, a multiple of the workers, so that none is idle."""
+        workers = self._setting.workers if self._setting.horizon.seconds is not None else 1
+        return math.ceil(self._settings.population / workers) * workers
+
+    def _founder(self, seconds_left: float | None) -> Birth:
+        setting = self._setting
+        first = ancestor(setting.constructor, setting.inputs)
+        if seconds_left is None:
+            recipe = self._recipe(self._settings.learning_rate, steps=self._settings.steps[0])
+        else:
+            recipe = self._recipe(self._settings.learning_rate, seconds=self._settings.ancestor_time * seconds_left)
+        founding = Founding(setting.constructor, setting.inputs)
+        return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
+
+    def _offspring(self, place: int, seconds_left: float | None) -> Birth:
+        number = self._births + place
+        seed = derive(self._setting.seed, number)
+        dice = numpy_generator(seed, "plan")
+        measure = self._objectives[1:][number % len(self._objectives[1:])]
+        low, high = self._range(measure)
+        target = low * (high / low) ** ((place + dice.random()) / self._population)
+        parent = self._parent(measure, target)
+        share = max(target / parent.measures[measure], self._settings.scarcest)
+        operator = self._operator(share, measure)
+        newborn = operator.conceive([self._setting.organism(parent)], seed)
+        sizes, first = sizes_of(anatomy_of(newborn.genome)), self._living[0].measures
+        rate = self._settings.learning_rate * (first["params"] / sizes["params"]) ** (1 / 6)
+        if seconds_left is None:
+            more = min(4.0, math.sqrt(first["macs"] / max(sizes["macs"], 1.0)))
+            recipe = self._recipe(rate, steps=round(self._settings.steps[1] * more), culture=self._settings.culture)
+        else:
+            recipe = self._recipe(rate, seconds=self._newborn_seconds(seconds_left), culture=self._settings.culture)
+        teacher = 0 if self._settings.culture and self._living[0].number == 0 else None
+        return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teacher)
+
+    def _range(self, measure: str) -> tuple[float, float]:
+        """`(low, high)` of a cost within which this generation aims."""
+        best = min(i.measures["val_error"] for i in self._living)
+        useful = [i for i in self._living if i.measures["val_error"] <= best + self._settings.usefulness]
+        high = self._living[0].measures[measure]
+        low = self._settings.scarcest * min(i.measures[measure] for i in useful)
+        ceiling = self._setting.targets.ceilings.get(measure)
+        if ceiling is not None and measure != "val_error":
+            high = min(high, ceiling)
+            low = min(low, high / 2)
+        return low, high
+
+    def _parent(self, measure: str, target: float) -> Individual:
+        front = front_of(self._living, ("val_error", measure))
+        larger = [i for i in front if i.measures[measure] >= target]
+        return min(larger or front[:1], key=lambda i: i.measures[measure])
+
+    def _operator(self, share: float, measure: str) -> AnyOperator:
+        settings = self._settings
+        if share > settings.mildest:
+            return Cloning()
+        environment, cost = Environment(share), "macs" if measure in ("macs", "latency_ms") else "params"
+        if settings.method == "random-removal":
+            return RandomRemoval(environment, cost, settings.spread)
+        if settings.method == "magnitude-removal":
+            return MagnitudeRemoval(environment, cost, settings.spread)
+        synapses = None if settings.synapses is None else Environment(settings.synapses)
+        return Synthesis(
+            environment, synapses, sharpness=settings.sharpness, spread=settings.spread, cost=cost
+        )
+
+    def _newborn_seconds(self, seconds_left: float) -> float:
+        """The time of each newborn, so that all planned generations fit; a twentieth goes to what is not training."""
+        remaining = max(self._settings.planned - self._generation, 0)
+        generations_worth = sum(self._settings.acceleration**k for k in range(remaining + 1))
+        return 0.95 * seconds_left * self._setting.workers / self._population / generations_worth
+
+    def _recipe(self, learning_rate: float, **given: Any) -> Recipe:
+        """Small data sets are learnt in small batches: about 32 to an epoch, of 32 to 128 examples."""
+        batch = 2 ** max(5, min(7, round(math.log2(self._setting.examples / 32))))
+        augmentation = self._setting.augmentation
+        return Recipe(batch_size=batch, learning_rate=learning_rate, augmentation=augmentation, **given)
