@@ -53,8 +53,9 @@ def test_masks_of_any_shape_come_back(shape: list[int], seed: int) -> None:
     coins = torch.Generator().manual_seed(seed)
     weight, mask = torch.randn(shape, generator=coins), torch.rand(shape, generator=coins) < 0.5
     tensors, masks = _decode(_encode({"a": weight, "b": weight}, {"b": mask}))
-    assert list(masks) == ["b"] and masks["b"].dtype == torch.bool
-    assert torch.equal(masks["b"], mask) and torch.equal(tensors["a"], weight)
+    assert {name: m.dtype for name, m in masks.items()} == {"b": torch.bool}
+    assert torch.equal(masks["b"], mask)
+    assert torch.equal(tensors["a"], weight)
 
 
 def test_masks_take_a_bit_each() -> None:
@@ -114,10 +115,11 @@ def test_a_truncated_blob_is_mended_by_putting_it_again(blobs: BlobStore) -> Non
 
 
 @pytest.mark.parametrize(
-    ("call", "number"), [("fsync", errno.ENOSPC), ("replace", errno.ENOSPC), ("fsync", errno.EDQUOT)]
+    ("owner", "call", "number"),
+    [(os, "fsync", errno.ENOSPC), (Path, "replace", errno.ENOSPC), (os, "fsync", errno.EDQUOT)],
 )
 def test_a_full_disk_leaves_nothing_half_written(
-    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, owner: object, call: str, number: int
 ) -> None:
     kept = put_sample(blobs, 1)
 
@@ -125,7 +127,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patched:
-        patched.setattr(files.os, call, full)
+        patched.setattr(owner, call, full)
         with pytest.raises(StoreError) as caught:
             put_sample(blobs, 2)
     expect_one_line(caught, blobs.folder, "free some")

@@ -17,9 +17,9 @@ def test_content_is_replaced_and_flushed(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "file"
     path.write_bytes(b"old")
     calls: list[str] = []
-    fsync, replace = os.fsync, os.replace
+    fsync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda f: (calls.append("flush"), fsync(f)))
-    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("rename"), replace(a, b)))
+    monkeypatch.setattr(Path, "replace", lambda a, b: (calls.append("rename"), replace(a, b)))
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert calls == ["flush", "rename", "flush"]  # the content, the name, the folder

@@ -100,70 +100,67 @@ with Store.open(Path(sys.argv[1])) as store:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     Store.create(tmp_path).close()
-    acknowledged: list[int] = []
+    before, acknowledged = 0, 0
     for pause in (0.05, 0.123):
         with subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
-            acknowledged.append(int(writer.stdout.readline()))
+            lines = [writer.stdout.readline()]
             time.sleep(pause)
             writer.kill()  # SIGKILL
-            acknowledged += [
-                int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")
-            ]
+            lines += writer.stdout.readlines()
+        heard = [int(line) for line in lines if line.endswith("\n")]
+        assert heard == list(range(before, before + len(heard)))
+        acknowledged += len(heard)
         with Store.open(tmp_path) as store:
-            found = store.individuals()
             store.blobs.clean()
+            found = store.individuals()
             assert [i.number for i in found] == list(range(len(found)))
-            assert len(acknowledged) <= len(found) <= len(acknowledged) + 1
-            assert len(found) - 1 <= store.elapsed() <= len(found)
+            assert before + len(heard) <= len(found) <= before + len(heard) + 1
+            assert acknowledged <= store.elapsed() <= len(found)
             assert all(same_organism(store.organism(i), sample_organism(i.number)) for i in found)
             assert all(re.fullmatch(r"[0-9a-f]{64}\.safetensors", p.name) for p in store.blobs.folder.iterdir())
-            store._engine.dispose()
-        acknowledged = list(range(len(found)))
-    assert len(acknowledged) > 20
+        before = len(found)
+    assert acknowledged > 20
+
+
+def limit(store: Store, pragma: str) -> None:
+    """Sets a pragma on the store's connections from now on."""
+    store._engine.dispose()
+    event.listen(store._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA {pragma}"))
+
+
+def record_many(store: Store) -> None:
+    for number in range(1, 100):
+        store.record(failed(number))
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
     with Store.create(tmp_path) as store:
         store.record(failed(0))
-        with (
-            limited(store, "max_page_count = 1"),
-            pytest.raises(StoreError) as caught,
-        ):  # below what it has: none to spare
-            for number in range(1, 100):
-                store.record(failed(number))
+        limit(store, "max_page_count = 1")  # fewer than it has, that is: none to spare
+        with pytest.raises(StoreError) as caught:
+            record_many(store)
         expect_one_line(caught, RunFolder(tmp_path).database, "full", "free some")
         before = store.individuals()
         assert before == [failed(number) for number in range(len(before))]
-        with limited(store, "max_page_count = 4294967294"):
-            store.record(failed(len(before)))
+        limit(store, "max_page_count = 4294967294")
+        store.record(failed(len(before)))
         assert len(store.individuals()) == len(before) + 1
 
 
 def test_a_read_only_database(tmp_path: Path) -> None:
     with Store.create(tmp_path) as store:
         store.record(failed(0))
-        with limited(store, "query_only = 1"), pytest.raises(StoreError) as caught:
+        limit(store, "query_only = 1")
+        with pytest.raises(StoreError) as caught:
             store.record(failed(1))
         expect_one_line(caught, RunFolder(tmp_path).database, "readonly", "permissions")
         with pytest.raises(StoreError):
             store.tick(1)
         assert store.individuals() == [failed(0)]
-
-
-class limited:
-    """Sets a pragma on a store's connections."""
-
-    def __init__(self, store: Store, pragma: str) -> None:
-        self.store, self.pragma = store, pragma
-
-    def __enter__(self) -> None:
-        self.store._engine.dispose()
-        event.listen(self.store._engine, "connect", lambda c, _: c.execute(f"PRAGMA {self.pragma}"))
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 def test_a_locked_database(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ class Anatomy:
     """Which of `shapes` are trained."""
     positions: Mapping[str, int]
     """By weight: how often each of its elements is multiplied for one example (MACs = elements x positions)."""
+    outputs: tuple[int, ...]
+    """Shape of what the network returns for one example."""
     folds: Mapping[str, str]
     """Batch norms that melt into the layer before them on export: prefix of the norm -> weight of that layer."""
 

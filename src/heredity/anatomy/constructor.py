@@ -105,7 +105,7 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
         return known[reference], ""
     place, colon, attribute = reference.partition(":")
     if not colon or not attribute:
-        raise InputError.of(f"a {kind}", f"{reference!r}", _remedy(reference, known))
+        raise InputError.of(f"a {kind}", f"{reference!r}", remedy(reference, known))
     source = ""
     try:
         if place.endswith(".py"):
@@ -119,11 +119,11 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
         ) from error
     if not callable(function := getattr(module, attribute, None)):
         public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise InputError.of(f"a callable {attribute!r} in {place}", "none", _remedy(attribute, public))
+        raise InputError.of(f"a callable {attribute!r} in {place}", "none", remedy(attribute, public))
     return function, source
 
 
-def _remedy(wanted: str, known: Iterable[str]) -> str:
+def remedy(wanted: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(wanted, list(known), 1)
     listed = f"known: {', '.join(sorted(known)) or 'none'}, or package.module:callable, or file.py:callable"
     return f"did you mean {close[0]!r}? {listed}" if close else listed

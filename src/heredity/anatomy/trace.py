@@ -70,6 +70,7 @@ def _ride(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
         shapes={name: tuple(t.shape) for name, t in named.items() if t.is_floating_point()},
         parameters=frozenset(name for name, _ in module.named_parameters()),
         positions=dict(ride.positions),
+        outputs=tuple(output.shape[1:]),
         folds=ride.folds,
     )
 

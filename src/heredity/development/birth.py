@@ -27,7 +27,8 @@ class Birth(msgspec.Struct, frozen=True):
 class Individual(msgspec.Struct, frozen=True):
     """What came of a birth: measurements by name (see `heredity.measures`), and the digest of its weights in the store.
 
-    A failed newborn has a `reason` and neither. `seconds` is what its development took; `elapsed` is the run's clock
+    A failed newborn has a `reason` and neither. `newborn` is the digest of the weights that it was born with, which its
+    parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's clock
     when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth.
     """
 
@@ -35,6 +36,7 @@ class Individual(msgspec.Struct, frozen=True):
     status: Literal["developed", "failed"]
     measures: dict[str, float] = {}
     weights: str | None = None
+    newborn: str | None = None
     reason: str | None = None
     seconds: float = 0.0
     elapsed: float = 0.0

@@ -22,7 +22,7 @@ from heredity.measures import sizes_of
 from heredity.measures.error import error_rate, predict
 from heredity.measures.size import macs, synapses
 from heredity.rng import derive
-from heredity.variation.operator import Organism
+from heredity.variation.operator import Organism, weights_digest
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,28 @@ class Mentor:
 
 @dataclass(frozen=True)
 class Grown:
-    """A developed newborn: what it is now, how its training went, and what was measured of it."""
+    """A developed newborn: what it is now, the digest of what it was born with, how its training went, what was measured."""
 
     organism: Organism
+    newborn: str
     trained: Trained
     measures: dict[str, float]
 
 
 def develop(
-    birth: Birth, parents: Sequence[Organism], mentor: Mentor | None, task: Task, cache: Path, beat: Beat
+    birth: Birth,
+    parents: Sequence[Organism],
+    mentor: Mentor | None,
+    task: Task,
+    *,
+    cache: Path,
+    beat: Beat = lambda share: None,
+    graph_bytes: int = 0,
 ) -> Grown:
     """Conceive a newborn from its parents, train it by its recipe, and measure it on the validation split.
 
-    `cache` is a folder in which teachers' answers are remembered; `beat` is told the share of training that is done.
+    `cache` is a folder in which teachers' answers are remembered; `beat` is told the share of training that is done;
+    `graph_bytes` is what the family's ONNX files weigh beside weights.
 
     Raises:
         DevelopmentError: the newborn is not the one that was planned, or its training diverged.
@@ -72,11 +81,11 @@ def develop(
     )
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors_of(network).items()}
     measures = {
-        **sizes_of(anatomy),
+        **sizes_of(anatomy, graph_bytes),
         "synapses": float(synapses(anatomy, newborn.masks)),
         "val_error": validation_error(network, task.inputs, task.validation),
     }
-    return Grown(Organism(newborn.genome, tensors, newborn.masks), trained, measures)
+    return Grown(Organism(newborn.genome, tensors, newborn.masks), weights_digest(newborn), trained, measures)
 
 
 def conceive(birth: Birth, parents: Sequence[Organism]) -> Organism:

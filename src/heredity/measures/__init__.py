@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import InputError
-from heredity.measures.size import macs, params, size_bytes
+from heredity.measures.size import macs, params
 
 UNITS = {
     "params": "weights",
     "synapses": "live weights",
     "macs": "multiply-accumulates per example",
-    "bytes": "bytes of weights",
+    "bytes": "bytes of the ONNX file",
     "latency_ms": "milliseconds for one example",
     "val_error": "share of validation examples that are wrong",
     "test_error": "share of test examples that are wrong",
 }
 """Every measurement that a record may hold, by name."""
 
-SIZES = {"params": params, "macs": macs, "bytes": size_bytes}
-"""Costs that follow from the anatomy alone."""
-
-COSTS = (*SIZES, "latency")
+COSTS = ("params", "macs", "bytes", "latency")
 """What `--cost` may name."""
 
 
@@ -35,6 +32,7 @@ def measure_of(cost: str) -> str:
     return "latency_ms" if cost == "latency" else cost
 
 
-def sizes_of(anatomy: Anatomy) -> dict[str, float]:
-    """All sizes that follow from the anatomy."""
-    return {name: float(measure(anatomy)) for name, measure in SIZES.items()}
+def sizes_of(anatomy: Anatomy, graph_bytes: int = 0) -> dict[str, float]:
+    """All sizes that follow from the anatomy; `graph_bytes` is what the family's ONNX files weigh beside weights."""
+    weights = params(anatomy)
+    return {"params": float(weights), "macs": float(macs(anatomy)), "bytes": float(4 * weights + graph_bytes)}

@@ -24,4 +24,4 @@ def as_user_has_it(stored: torch.Tensor) -> torch.Tensor:
 def error_rate(logits: torch.Tensor, labels: torch.Tensor) -> float:
     """Share of wrong answers in [0, 1]; a row with a NaN is wrong."""
     wrong = (logits.argmax(1) != labels) | logits.isnan().any(1)
-    return wrong.float().mean().item()
+    return int(wrong.sum()) / len(wrong)

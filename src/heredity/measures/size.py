@@ -24,11 +24,6 @@ def macs(anatomy: Anatomy) -> int:
     return sum(math.prod(anatomy.shapes[weight]) * times for weight, times in anatomy.positions.items())
 
 
-def size_bytes(anatomy: Anatomy) -> int:
-    """Bytes of the deployed network's weights in float32; a file adds a few kilobytes for its graph."""
-    return 4 * params(anatomy)
-
-
 def synapses(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:
     """Live weights (count): `params` less those that are masked."""
     return params(anatomy) - sum(int((~mask).sum()) for mask in masks.values())

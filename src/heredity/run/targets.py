@@ -38,8 +38,12 @@ class Targets(msgspec.Struct, frozen=True):
     @property
     def ceilings(self) -> dict[str, float]:
         """Ceiling by measure, of those that are given."""
-        given = msgspec.structs.asdict(self)
-        return {measure: given[name] for name, measure in CEILINGS.items() if given[name] is not None}
+        return {CEILINGS[name]: ceiling for name, ceiling in self.given.items()}
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Ceiling by option, of those that are given."""
+        return {name: ceiling for name, ceiling in msgspec.structs.asdict(self).items() if ceiling is not None}
 
     def excess(self, measures: Mapping[str, float]) -> float:
         """How far the worst measure lies above its ceiling, as a factor; at most 1 when all targets are met."""

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from heredity.errors import StoreError
@@ -28,7 +28,7 @@ _REMEDIES = {
 
 
 @contextlib.contextmanager
-def io_errors(path: Path) -> Iterator[None]:
+def io_errors(path: Path) -> Generator[None]:
     """Turns what the operating system refuses to do with `path` into a StoreError of one line."""
     try:
         yield
@@ -53,7 +53,7 @@ def write_atomically(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()

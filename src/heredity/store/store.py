@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,7 +187,7 @@ class Store:
             connection.execute(update(clock).values(seconds=clock.c.seconds + seconds))
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Generator[Connection]:
         with _database_errors(self._engine), self._engine.begin() as connection:
             yield connection
 
@@ -266,7 +266,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def _database_errors(engine: Engine) -> Iterator[None]:
+def _database_errors(engine: Engine) -> Generator[None]:
     """Turns a database's errors into StoreErrors of one line."""
     try:
         yield

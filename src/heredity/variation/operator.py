@@ -42,6 +42,15 @@ def mask_digest(masks: Masks) -> str | None:
     return state.hexdigest()[:16]
 
 
+def weights_digest(organism: Organism) -> str:
+    """Digest of an organism's weights and masks: equal for equal bits, on every machine of one byte order."""
+    state = hashlib.sha256((mask_digest(organism.masks) or "").encode())
+    for name in sorted(organism.tensors):
+        tensor = organism.tensors[name].detach().cpu().contiguous()
+        state.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
+    return state.hexdigest()[:16]
+
+
 class Operator(msgspec.Struct, frozen=True):
     """Settings of one way to conceive; plain data, recorded with every birth.
 

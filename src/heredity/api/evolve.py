@@ -1,0 +1,280 @@
+"""The facade: evolve, resume, and what belongs to opening and finishing a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from heredity.anatomy.body import ancestor, deploy, fresh_tensors
+from heredity.anatomy.constructor import INSTANCE, Constructor, describe, provide
+from heredity.anatomy.genome import InputForm
+from heredity.api.names import make_executor, make_strategy, strategy_settings
+from heredity.development.birth import Individual
+from heredity.development.datasets import as_task, load_task
+from heredity.development.task import Task
+from heredity.errors import DataError, InputError, ModelError, StoreError
+from heredity.executors.base import Nursery
+from heredity.executors.processes import refuse_inside_worker
+from heredity.export.family import finish
+from heredity.export.onnx import file_latency_ms, graph_bytes, to_onnx
+from heredity.measures import measure_of, sizes_of
+from heredity.measures.error import predict
+from heredity.rng import derive
+from heredity.run.front import front_of
+from heredity.run.loop import Clock, Listener, Loop
+from heredity.run.run import Run
+from heredity.run.settings import RunSettings, check_horizon
+from heredity.run.strategy import Horizon, Setting
+from heredity.run.targets import Targets
+from heredity.store.folder import RunFolder, write_json
+from heredity.store.store import Store
+from heredity.variation.operator import Organism
+
+Model = str | nn.Module | Callable[..., nn.Module]
+Data = Any
+"""A data reference, a `Task`, a pair of tensors, a torch Dataset, or a tuple of splits; see `as_task`."""
+
+
+def evolve(
+    model: Model = "lenet5",
+    data: Data = "digits",
+    *,
+    strategy: str = "synthesis",
+    strategy_options: Mapping[str, Any] | None = None,
+    generations: int | None = None,
+    budget_seconds: float | None = None,
+    seed: int = 0,
+    cost: str | None = None,
+    targets: Targets | None = None,
+    workers: int | None = None,
+    out: str | Path = "runs/latest",
+    data_dir: str | Path | None = None,
+    listener: Listener | None = None,
+    started: float | None = None,
+) -> Run:
+    """Evolve a family of descendants of `model` on `data`, and give the run with its front.
+
+    Exactly one of `generations` and `budget_seconds` (wall clock from `started` on the monotonic clock, default now, to
+    `front.json`) bounds the run; a run bounded by generations gives the same front for the same seed on a CPU, whatever
+    `workers` (default: one a core; 0 develops in this process). `cost` is what is traded against error: "params" (the
+    default, unless `targets` bound another measure), "macs", "bytes" or "latency". `out` is a new folder.
+
+    Raises:
+        InputError: anything that cannot be used, in one line; ModelError and DataError are kinds of it.
+        StoreError: the folder is taken, or cannot be written.
+    """
+    started = time.monotonic() if started is None else started
+    refuse_inside_worker()
+    check_horizon(generations, budget_seconds)
+    targets = targets or Targets()
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 0:
+        raise InputError.of("0 workers or more", workers, "leave --workers out for one a core")
+    options = strategy_settings(strategy, dict(strategy_options or {}))
+    cost = measure_of(cost) if cost else _cost_of(targets)
+    folder = RunFolder(Path(out))
+    if folder.settings.exists():
+        raise StoreError(f"expected no run in {folder.path}; came one; resume it, or choose another folder with --out")
+    task = load_task(data, seed=seed, data_dir=data_dir) if isinstance(data, str) else as_task(data, seed=seed)
+    constructor = describe(model, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
+    check_fit(constructor, task)
+    check_reach(constructor, task.inputs, targets, cost)
+    blank = Organism(ancestor(constructor, task.inputs).genome, fresh_tensors(constructor, derive(seed, "blank")))
+    graph = graph_bytes(to_onnx(blank), blank)  # and a network that cannot be exported is refused now, not at the end
+    settings = RunSettings(
+        constructor=constructor,
+        inputs=task.inputs,
+        data=data if isinstance(data, str) else task.name,
+        task=task.digest,
+        n_classes=task.n_classes,
+        strategy=strategy,
+        strategy_settings=options,
+        seed=seed,
+        generations=generations,
+        budget_seconds=budget_seconds,
+        cost=cost,
+        targets=targets,
+        workers=workers,
+        graph_bytes=graph,
+        data_dir=None if data_dir is None else str(data_dir),
+    )
+    folder.make()
+    with folder.lock():
+        write_json(folder.settings, settings)
+        run = Run(folder, settings, Store.create(folder.path))
+        _live(run, task, listener or Listener(), started)
+    return run
+
+
+def resume(
+    out: str | Path,
+    *,
+    model: nn.Module | None = None,
+    data: Data = None,
+    listener: Listener | None = None,
+    started: float | None = None,
+    data_dir: str | Path | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, however it was; a finished run is given back as it is.
+
+    `model` and `data` are needed again if they were handed over in Python.
+
+    Raises:
+        StoreError: no run, another process at it, or it cannot be read.
+        InputError: the model or the data is not what the run began with.
+        ReplayError: the history cannot have come from this strategy.
+    """
+    started = time.monotonic() if started is None else started
+    refuse_inside_worker()
+    folder = RunFolder(Path(out))
+    run, task = reopen(folder, model=model, data=data, data_dir=data_dir)
+    with folder.lock():
+        if not folder.front_json.exists():
+            _live(run, task, listener or Listener(), started)
+    return run
+
+
+def reopen(
+    folder: RunFolder, *, model: nn.Module | None = None, data: Data = None, data_dir: str | Path | None = None
+) -> tuple[Run, Task]:
+    """A run and its task, checked to be those that it began with.
+
+    Raises:
+        StoreError, InputError: see `resume`.
+    """
+    if model is not None:
+        provide(model)
+    run = Run.open(folder)
+    settings = run.settings
+    if data is None:
+        task = load_task(settings.data, seed=settings.seed, data_dir=data_dir or settings.data_dir)
+    else:
+        task = as_task(data, seed=settings.seed)
+    if task.digest != settings.task:
+        raise DataError.of("the data that the run began with", "other data", f"restore {settings.data}")
+    return run, task
+
+
+def check_fit(constructor: Constructor, task: Task) -> None:
+    """Refuses a network that does not take the task's inputs or give its classes.
+
+    Raises:
+        ModelError: so it is.
+    """
+    outputs = ancestor(constructor, task.inputs).anatomy.outputs
+    if outputs != (task.n_classes,):
+        raise ModelError.of(
+            f"logits of shape (n, {task.n_classes}), as {task.name} has {task.n_classes} classes",
+            f"(n{''.join(f', {size}' for size in outputs)})",
+            "change the last layer or the data",
+        )
+
+
+def check_reach(constructor: Constructor, inputs: InputForm, targets: Targets, cost: str) -> None:
+    """Refuses ceilings below the smallest network that the ancestor can shrink to: one cluster a family.
+
+    Raises:
+        InputError: naming the smallest.
+    """
+    first = ancestor(constructor, inputs)
+    smallest = sizes_of(first.anatomy.select({name: np.array([0]) for name in first.anatomy.sizes}))
+    for measure, ceiling in targets.ceilings.items():
+        if smallest.get(measure, 0.0) > ceiling:
+            raise InputError.of(
+                f"a ceiling of at least {smallest[measure]:,.0f} {measure}, the smallest that this network can become",
+                f"{ceiling:,.0f}",
+                "raise it, or choose a smaller ancestor",
+            )
+
+
+def _cost_of(targets: Targets) -> str:
+    """The one size that is bounded, or params."""
+    bounded = [measure for measure in targets.ceilings if measure != "val_error"]
+    return bounded[0] if len(bounded) == 1 else "params"
+
+
+def _live(run: Run, task: Task, listener: Listener, started: float) -> None:
+    """Runs the loop to its end, then measures and exports the front."""
+    settings, folder = run.settings, run.folder
+    handed_over = settings.constructor.reference == INSTANCE
+    nursery = Nursery(
+        task,
+        folder.blobs,
+        folder.cache,
+        module=ancestor(settings.constructor, settings.inputs).module if handed_over else None,
+        graph_bytes=settings.graph_bytes,
+    )
+    setting = Setting(
+        constructor=settings.constructor,
+        inputs=settings.inputs,
+        examples=len(task.train),
+        augmentation=task.augmentation,
+        seed=settings.seed,
+        horizon=Horizon(settings.generations, settings.budget_seconds),
+        cost=settings.cost,
+        targets=settings.targets,
+        workers=max(settings.workers, 1),
+        organism=run.store.organism,
+    )
+    strategy = make_strategy(settings.strategy, settings.strategy_settings, setting)
+    run.store.blobs.clean()
+    clock = Clock(run.store, started)
+    finishing = _Finishing(run, task)
+
+    def latency(individual: Individual) -> float:
+        organism = run.store.organism(individual)
+        return file_latency_ms(to_onnx(organism), organism)
+
+    with make_executor(settings.workers, nursery, lambda number, share: loop.beat(number, share)) as executor:
+        loop = Loop(
+            run.store,
+            strategy,
+            executor,
+            clock,
+            deadline=finishing.deadline,
+            latency_ms=latency if "latency_ms" in run.objectives else None,
+            listener=listener,
+        )
+        finishing.watched = loop
+        loop.run()
+    finish(run, task, listener.finishing)
+    clock.note()
+    shutil.rmtree(folder.cache, ignore_errors=True)
+
+
+class _Finishing:
+    """When development must end so that the front can still be measured and exported within the budget."""
+
+    def __init__(self, run: Run, task: Task) -> None:
+        self._run = run
+        self.watched: Loop | None = None
+        self._seconds = 0.0
+        if run.settings.budget_seconds is not None:
+            self._seconds = self._measure(task)
+
+    def _measure(self, task: Task) -> float:
+        """Seconds that finishing the ancestor takes, untrained; its descendants are smaller."""
+        settings = self._run.settings
+        first = ancestor(settings.constructor, settings.inputs)
+        blank = Organism(first.genome, fresh_tensors(settings.constructor, 0))
+        start = time.monotonic()
+        to_onnx(blank)
+        exported = time.monotonic()
+        sample = task.test.inputs[:500]
+        predict(deploy(blank.genome, blank.tensors), sample)
+        return exported - start + (time.monotonic() - exported) * len(task.test) / len(sample)
+
+    def deadline(self) -> float | None:
+        """The run's second; it moves as the front grows."""
+        budget = self._run.settings.budget_seconds
+        if budget is None:
+            return None
+        members = 0 if self.watched is None else len(front_of(self.watched.individuals, self._run.objectives))
+        return budget - 1.0 - self._seconds * (max(members, 12) + 1)

@@ -1,0 +1,41 @@
+"""Loading what a run left behind: a whole run, or one exported member."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from heredity.anatomy.body import Deployed, deploy
+from heredity.anatomy.constructor import provide
+from heredity.anatomy.genome import Genome
+from heredity.errors import InputError, StoreError
+from heredity.run.run import Run
+from heredity.store.folder import RunFolder, read_json
+
+
+def load(path: str | Path, *, model: nn.Module | None = None) -> Run | Deployed:
+    """A run's folder gives a `Run`; an exported member's folder (`front/0042`) its network, ready to use.
+
+    `model` is needed again if the run began with a module instead of a name.
+
+    Raises:
+        InputError: the path is neither.
+        StoreError: a file is missing or damaged.
+        ModelError: the network's source is not what it was.
+    """
+    if model is not None:
+        provide(model)
+    folder = RunFolder(Path(path))
+    if folder.settings.exists():
+        return Run.open(folder)
+    if (folder.path / "genome.json").exists():
+        genome = read_json(folder.path / "genome.json", Genome)
+        weights = folder.path / "model.safetensors"
+        try:
+            return deploy(genome, load_file(weights))
+        except (OSError, SafetensorError, KeyError) as error:
+            raise StoreError(f"expected weights in {weights}; came {error}; export the member again") from error
+    raise InputError.of("the folder of a run, or of an exported member", str(path), "check the path")

@@ -1,0 +1,59 @@
+"""Development in the loop's own process, one newborn after the other.
+
+For debugging, for modules that cannot travel to another process, and where starting processes is not worth it. A
+newborn that hangs or kills its process takes the loop along: only `processes` survives that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from heredity.anatomy.constructor import provide
+from heredity.development.birth import Individual
+from heredity.executors.base import Executor, Nursery, OnBeat, Request, no_beat
+from heredity.executors.worker import bring_up, prepared, seldom
+
+
+class _Cancelled(BaseException):
+    """Leaves a newborn's training from within; not an Exception, so that nobody on the way takes it for a failure."""
+
+
+class Inline(Executor):
+    """Develops in this process. Its thread count and treatment of denormal numbers are restored after each newborn."""
+
+    def __init__(self, nursery: Nursery, on_beat: OnBeat = no_beat) -> None:
+        self._nursery = nursery
+        self.on_beat = on_beat
+        self._cancelled = False
+        if nursery.module is not None:
+            provide(nursery.module)
+
+    def develop(self, requests: Sequence[Request]) -> Iterator[Individual]:
+        for request in requests:
+            try:
+                self.on_beat(request.birth.number, 0.0)
+                self._heed_cancel()
+                with prepared(self._nursery.threads):
+                    individual = bring_up(request, self._nursery, self._beat(request.birth.number))
+            except _Cancelled:
+                return
+            yield individual
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def close(self) -> None:
+        pass
+
+    def _beat(self, number: int) -> Callable[[float], None]:
+        show = seldom(lambda share: self.on_beat(number, share))
+
+        def beat(share: float) -> None:
+            show(share)
+            self._heed_cancel()
+
+        return beat
+
+    def _heed_cancel(self) -> None:
+        if self._cancelled:
+            raise _Cancelled

@@ -1,0 +1,131 @@
+"""A worker's work: one newborn from its request to its record, the same in whatever process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from collections.abc import Generator
+
+import torch
+
+from heredity.development.birth import Individual
+from heredity.development.develop import Mentor, develop
+from heredity.development.loop import Beat
+from heredity.errors import DevelopmentError, InputError, StoreError
+from heredity.executors.base import Nursery, Record, Request
+from heredity.rng import derive
+from heredity.store.blobs import BlobStore
+from heredity.variation.operator import Organism
+
+BEAT_EVERY = 0.5
+"""Seconds between two signs of life that are passed on."""
+
+LONGEST_REASON = 300
+"""Characters of a reason that are kept."""
+
+
+def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
+    """Develop a newborn, put its weights into the store, and give its record; a failure is a record too.
+
+    Raises:
+        StoreError: weights cannot be read or written.
+        InputError: the ancestor cannot be built.
+    """
+    birth, start = request.birth, time.perf_counter()
+    blobs = BlobStore(nursery.blobs)
+    try:
+        # layers that draw (dropout) draw from torch's global state, which must not depend on who came before
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(birth.seed, "layers"))
+            parents = [_organism(blobs, record) for record in request.parents]
+            mentor = None
+            if request.teacher is not None:
+                mentor = Mentor(request.teacher[1], _organism(blobs, request.teacher))
+            grown = develop(
+                birth,
+                parents,
+                mentor,
+                nursery.task,
+                cache=nursery.cache,
+                beat=beat,
+                graph_bytes=nursery.graph_bytes,
+            )
+        weights = blobs.put(grown.organism.tensors, grown.organism.masks)
+    except (InputError, StoreError):
+        raise
+    except (Exception, SystemExit) as error:  # whatever it is, it is this newborn's end, not the run's
+        if _disk_is_full(error):
+            raise StoreError(
+                f"expected room below {nursery.cache}; came {one_line(str(error))}; free some disk space, then resume"
+            ) from error
+        return failed(request, _reason(error), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Individual(birth, "developed", grown.measures, weights, grown.newborn, seconds=seconds)
+
+
+def failed(request: Request, reason: str, seconds: float) -> Individual:
+    """The record of a newborn that did not live."""
+    return Individual(request.birth, "failed", reason=reason, seconds=seconds)
+
+
+def prepare_process(threads: int) -> None:
+    """Make this process compute like every other: this many threads, and no denormal numbers.
+
+    Masked weights and decaying moments become denormal; they slow a sparse network's training down tenfold.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+@contextlib.contextmanager
+def prepared(threads: int) -> Generator[None]:
+    """`prepare_process` for a while: what was set before is restored."""
+    before, flushed = torch.get_num_threads(), _flushes_denormals()
+    prepare_process(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(flushed)
+
+
+def seldom(beat: Beat) -> Beat:
+    """Passes a beat on when the last one that was passed on is half a second old."""
+    last = time.monotonic()
+
+    def pass_on(share: float) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= BEAT_EVERY:
+            last = now
+            beat(share)
+
+    return pass_on
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 3]}..."
+
+
+def _organism(blobs: BlobStore, record: Record) -> Organism:
+    genome, weights = record
+    return Organism(genome, *blobs.get(weights))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DevelopmentError):  # our own, which says it all
+        return one_line(str(error))
+    return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """A full disk is not this newborn's failing: the next one would meet it too."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    # safetensors gives the system's words in an error of its own
+    return (isinstance(error, OSError) and error.errno in full) or "No space left on device" in str(error)
+
+
+def _flushes_denormals() -> bool:
+    return (torch.full((1,), torch.finfo(torch.float32).tiny) / 2).item() == 0

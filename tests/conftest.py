@@ -1,0 +1,32 @@
+"""What all tests share: one thread per process, the data sets, and how hypothesis draws."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
+
+import hypothesis
+import pytest
+import torch
+
+torch.set_num_threads(1)  # the promise of equal results holds for fixed threads; pytest-xdist fills the cores
+torch.set_flush_denormal(True)
+
+hypothesis.settings.register_profile("heredity", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("heredity")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "data_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker("data")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of data sets; without it, the tests that need one are skipped and say so."""
+    if not (folder := os.environ.get("HEREDITY_DATA")):
+        pytest.skip("HEREDITY_DATA is not set: point it to the folder that holds the data sets (MNIST/, cifar10/)")
+    return Path(folder)
