@@ -1,30 +1,62 @@
-"""heredity evolves neural networks: a network and data in, a family of trained, deployable descendants out."""
+"""heredity evolves neural networks: a network and data in, a family of trained, deployable descendants out.
+
+What is named in `__all__` is loaded when it is first used: `import heredity` alone costs nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from heredity.api.evolve import evolve, resume
-from heredity.api.load import load
-from heredity.development.datasets import as_task, load_task
-from heredity.development.task import Split, Task
-from heredity.errors import HeredityError
-from heredity.run.run import Front, Member, Run
-from heredity.run.targets import Targets
+if TYPE_CHECKING:
+    from heredity.api.evolve import evolve as evolve
+    from heredity.api.evolve import resume as resume
+    from heredity.api.load import load as load
+    from heredity.development.datasets import as_task as as_task
+    from heredity.development.datasets import load_task as load_task
+    from heredity.development.task import Split as Split
+    from heredity.development.task import Task as Task
+    from heredity.errors import HeredityError as HeredityError
+    from heredity.run.run import Front as Front
+    from heredity.run.run import Member as Member
+    from heredity.run.run import Run as Run
+    from heredity.run.targets import Targets as Targets
 
 __version__ = version("heredity")
 
-__all__ = [
-    "Front",
-    "HeredityError",
-    "Member",
-    "Run",
-    "Split",
-    "Targets",
-    "Task",
-    "as_task",
+_HOMES = {
+    "evolve": "heredity.api.evolve",
+    "resume": "heredity.api.evolve",
+    "load": "heredity.api.load",
+    "as_task": "heredity.development.datasets",
+    "load_task": "heredity.development.datasets",
+    "Split": "heredity.development.task",
+    "Task": "heredity.development.task",
+    "HeredityError": "heredity.errors",
+    "Front": "heredity.run.run",
+    "Member": "heredity.run.run",
+    "Run": "heredity.run.run",
+    "Targets": "heredity.run.targets",
+}
+
+__all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded by __getattr__
     "evolve",
+    "resume",
     "load",
     "load_task",
-    "resume",
+    "as_task",
+    "Task",
+    "Split",
+    "Targets",
+    "Run",
+    "Front",
+    "Member",
+    "HeredityError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'heredity' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

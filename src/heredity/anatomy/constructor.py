@@ -124,6 +124,7 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
 
 
 def remedy(wanted: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name: the closest known one, and all that are known."""
     close = difflib.get_close_matches(wanted, list(known), 1)
     listed = f"known: {', '.join(sorted(known)) or 'none'}, or package.module:callable, or file.py:callable"
     return f"did you mean {close[0]!r}? {listed}" if close else listed

@@ -78,7 +78,7 @@ def evolve(
     if workers < 0:
         raise InputError.of("0 workers or more", workers, "leave --workers out for one a core")
     options = strategy_settings(strategy, dict(strategy_options or {}))
-    cost = measure_of(cost) if cost else _cost_of(targets)
+    cost = choose_cost(cost, targets)
     folder = RunFolder(Path(out))
     if folder.settings.exists():
         raise StoreError(f"expected no run in {folder.path}; came one; resume it, or choose another folder with --out")
@@ -194,8 +194,14 @@ def check_reach(constructor: Constructor, inputs: InputForm, targets: Targets, c
             )
 
 
-def _cost_of(targets: Targets) -> str:
-    """The one size that is bounded, or params."""
+def choose_cost(cost: str | None, targets: Targets) -> str:
+    """The measure that is traded against error: the named cost's, or the one size that is bounded, or params.
+
+    Raises:
+        InputError: no such cost.
+    """
+    if cost is not None:
+        return measure_of(cost)
     bounded = [measure for measure in targets.ceilings if measure != "val_error"]
     return bounded[0] if len(bounded) == 1 else "params"
 

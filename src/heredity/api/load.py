@@ -16,6 +16,15 @@ from heredity.run.run import Run
 from heredity.store.folder import RunFolder, read_json
 
 
+def open_run(path: str | Path) -> Run:
+    """A run's folder, opened.
+
+    Raises:
+        StoreError: there is no run in it, or it cannot be read.
+    """
+    return Run.open(RunFolder(Path(path)))
+
+
 def load(path: str | Path, *, model: nn.Module | None = None) -> Run | Deployed:
     """A run's folder gives a `Run`; an exported member's folder (`front/0042`) its network, ready to use.
 

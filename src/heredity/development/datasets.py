@@ -29,7 +29,9 @@ def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None) 
         DataError: the data is missing, damaged or cannot be learnt from.
         InputError: no such name, file or callable.
     """
-    name, _, share = reference.partition(":") if not reference.partition(":")[0].endswith(".py") else (reference, "", "")
+    name, _, share = (
+        reference.partition(":") if not reference.partition(":")[0].endswith(".py") else (reference, "", "")
+    )
     if name in DATASETS and (not share or share.endswith("%")):
         task = DATASETS[name](seed, data_dir)
         return _subset(task, share, seed) if share else task
@@ -97,9 +99,7 @@ def _subset(task: Task, share: str, seed: int) -> Task:
         return split.take(torch.randperm(len(split), generator=generator)[: max(1, round(part * len(split)))])
 
     train, validation = cut(task.train, "train"), cut(task.validation, "validation")
-    return make_task(
-        f"{task.name}:{share}", train, validation, task.test, seed=seed, augmentation=task.augmentation
-    )
+    return make_task(f"{task.name}:{share}", train, validation, task.test, seed=seed, augmentation=task.augmentation)
 
 
 def _digits(seed: int, data_dir: str | Path | None) -> Task:
@@ -111,9 +111,7 @@ def _digits(seed: int, data_dir: str | Path | None) -> Task:
     everything = Split(images, torch.from_numpy(raw.target).long())
     order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(seed))
     test, validation, train = order[:360], order[360:660], order[660:]
-    return make_task(
-        "digits", everything.take(train), everything.take(validation), everything.take(test), seed=seed
-    )
+    return make_task("digits", everything.take(train), everything.take(validation), everything.take(test), seed=seed)
 
 
 def _mnist(seed: int, data_dir: str | Path | None) -> Task:

@@ -1,9 +1,9 @@
 """The training loop: the only one. Budgets in epochs, steps, seconds or FLOPs; culture, masks and group priors hook in.
 
-    until the budget is spent:
-        a seeded batch, normalised and augmented on the device
-        loss = cross entropy, or culture's; plus the prior
-        a step of the optimiser at the schedule's learning rate; absent synapses stay zero
+until the budget is spent:
+    a seeded batch, normalised and augmented on the device
+    loss = cross entropy, or culture's; plus the prior
+    a step of the optimiser at the schedule's learning rate; absent synapses stay zero
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from heredity.anatomy.genome import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.culture import culture_loss
 from heredity.development.recipe import Recipe, learning_rate
 from heredity.development.task import Split, normalised
-from heredity.anatomy.genome import InputForm
 from heredity.errors import DevelopmentError
 from heredity.rng import generator
 
@@ -97,7 +97,9 @@ def train(
         if step % CHECK_EVERY == 0 and step:
             losses, loss_count = loss_sum.item() / loss_count, 0
             if not math.isfinite(losses):
-                raise DevelopmentError(f"diverged: the loss is {losses} at step {step} of {limit or 'an unknown number'}")
+                raise DevelopmentError(
+                    f"diverged: the loss is {losses} at step {step} of {limit or 'an unknown number'}"
+                )
             loss_sum.zero_()
             beat(progress)
         for group in optimiser.param_groups:

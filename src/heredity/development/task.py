@@ -91,16 +91,16 @@ def make_task(
         checked[kind] = _checked(train.take(taken.sort().values), kind, name)
     if shares:
         train = train.take(order.sort().values)
-    return Task(
-        name, train, checked["validation"], checked["test"], n_classes, _input_form(train.inputs), augmentation
-    )
+    return Task(name, train, checked["validation"], checked["test"], n_classes, _input_form(train.inputs), augmentation)
 
 
 def _checked(split: Split, kind: str, name: str) -> Split:
     inputs, labels = split.inputs, split.labels
     if len(inputs) == 0 or len(inputs) != len(labels):
         raise DataError.of(
-            f"as many {kind} inputs as labels, at least one", f"{len(inputs)} and {len(labels)} in {name}", "check the data"
+            f"as many {kind} inputs as labels, at least one",
+            f"{len(inputs)} and {len(labels)} in {name}",
+            "check the data",
         )
     if labels.dim() != 1 or labels.is_floating_point() or labels.is_complex():
         came = f"{labels.dtype} of shape {tuple(labels.shape)} in {name}"
@@ -129,14 +129,18 @@ def _check_shapes(splits: dict[str, Split], name: str) -> None:
     for kind, split in splits.items():
         if int(split.labels.max()) >= classes:
             came = f"label {int(split.labels.max())} in the {kind} split of {name}"
-            raise DataError.of(f"labels below {classes}, as in training", came, "relabel, or add such training examples")
+            raise DataError.of(
+                f"labels below {classes}, as in training", came, "relabel, or add such training examples"
+            )
 
 
 def _input_form(inputs: torch.Tensor) -> InputForm:
     shape = tuple(inputs.shape[1:])
     if inputs.dtype != torch.uint8 or len(shape) != 3:
         return InputForm(shape)
-    counts = torch.stack([torch.bincount(inputs[:, c].flatten().int(), minlength=256) for c in range(shape[0])]).double()
+    counts = torch.stack(
+        [torch.bincount(inputs[:, c].flatten().int(), minlength=256) for c in range(shape[0])]
+    ).double()
     pixels = torch.arange(256, dtype=torch.float64) / 255
     weights = counts / counts.sum(1, keepdim=True)
     mean = weights @ pixels

@@ -50,7 +50,9 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
         progress(done, len(front))
         members.append(_finished(run, member, task))
     content = {
-        "ancestor": next((m for m in members if m["id"] == first.id), None) if ancestor else _measured(first, task, None),
+        "ancestor": next((m for m in members if m["id"] == first.id), None)
+        if ancestor
+        else _measured(first, task, None),
         "members": members,
         "targets": outcome(run.settings.targets, members),
     }

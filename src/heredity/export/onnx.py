@@ -6,18 +6,20 @@ import os
 import warnings
 from typing import Any
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported: nothing is sent from a user's machine
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # before onnxruntime is imported: nothing is sent from a user's machine
 
-import numpy as np  # noqa: E402  # the line above must come first
-import onnx  # noqa: E402
-import onnxruntime  # noqa: E402
-import torch  # noqa: E402
+import numpy as np  # the line above must come first
+import onnx
+import onnxruntime
+import torch
 
-from heredity.anatomy.body import anatomy_of, deploy  # noqa: E402
-from heredity.errors import ExportError  # noqa: E402
-from heredity.measures.latency import latency_ms  # noqa: E402
-from heredity.measures.size import params  # noqa: E402
-from heredity.variation.operator import Organism  # noqa: E402
+from heredity.anatomy.body import anatomy_of, deploy
+from heredity.errors import ExportError
+from heredity.measures.latency import latency_ms
+from heredity.measures.size import params
+from heredity.variation.operator import Organism
 
 TOLERANCE = 1e-4
 """Largest difference between a file's logits and its module's, as a share of max(1, largest logit)."""
@@ -48,7 +50,9 @@ def to_onnx(organism: Organism) -> bytes:
                 verbose=False,
             )
     except Exception as error:
-        raise ExportError(f"torch cannot export this network: {type(error).__name__}: {error}".splitlines()[0]) from error
+        raise ExportError(
+            f"torch cannot export this network: {type(error).__name__}: {error}".splitlines()[0]
+        ) from error
     if program is None:
         raise ExportError("torch's exporter returned nothing")
     content = _bare(program.model_proto)

@@ -67,7 +67,7 @@ class Front(Sequence[Member]):
         fitting = [m for m in self if all(m.measures[name] <= ceiling for name, ceiling in ceilings.items())]
         if not fitting:
             nearest = min(self, key=lambda m: max(m.measures[n] / c for n, c in ceilings.items()))
-            came = f"none; nearest is {nearest.id} with {({n: nearest.measures[n] for n in ceilings})}"
+            came = f"none; nearest is {nearest.id} with { ({n: nearest.measures[n] for n in ceilings}) }"
             raise InputError.of(f"a member with {ceilings} at most", came, "raise the ceilings, or evolve on")
         return min(fitting, key=lambda m: (m.measures["val_error"], m.measures[self.cost]))
 

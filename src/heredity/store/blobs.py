@@ -85,9 +85,14 @@ class BlobStore:
 
 
 def _encode(tensors: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> bytes:
-    # safetensors refuses strided and shared memory; names are sorted so that equal content has equal bytes
-    flat = {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
-    flat |= {MASK + name: torch.from_numpy(packed(mask)) for name, mask in masks.items()}
+    """A file's bytes: names are sorted, so that equal content has equal bytes."""
+    flat: Tensors = {MASK + name: torch.from_numpy(packed(mask)) for name, mask in masks.items()}
+    met: set[int] = set()  # safetensors refuses memory that is strided, or shared with another tensor
+    for name, tensor in tensors.items():
+        whole = tensor.detach().cpu().contiguous()
+        memory = whole.untyped_storage().data_ptr()
+        flat[name] = whole.clone() if memory in met else whole
+        met.add(memory)
     return safetensors.torch.save({name: flat[name] for name in sorted(flat)})
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from heredity.anatomy.body import ancestor, anatomy_of
+from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.measures import sizes_of
@@ -152,9 +152,7 @@ class Descent(Strategy):
         if settings.method == "magnitude-removal":
             return MagnitudeRemoval(environment, cost, settings.spread)
         synapses = None if settings.synapses is None else Environment(settings.synapses)
-        return Synthesis(
-            environment, synapses, sharpness=settings.sharpness, spread=settings.spread, cost=cost
-        )
+        return Synthesis(environment, synapses, sharpness=settings.sharpness, spread=settings.spread, cost=cost)
 
     def _newborn_seconds(self, seconds_left: float) -> float:
         """The time of each newborn, so that all planned generations fit; a twentieth goes to what is not training."""

@@ -27,6 +27,7 @@ from heredity.errors import InputError, StoreError
 from heredity.executors.base import Executor, Nursery, OnBeat, Record, Request, no_beat
 from heredity.executors.worker import bring_up, prepared
 from heredity.store.blobs import BlobStore
+from heredity.variation.environment import Environment
 from heredity.variation.founding import Founding
 from heredity.variation.operator import Organism
 from heredity.variation.removal import RandomRemoval
@@ -94,7 +95,7 @@ class Village:
     def child(self, number: int, parent: Individual) -> Request:
         """A smaller offspring, which learns from its parent too."""
         record = self.record(parent)
-        operator = RandomRemoval()
+        operator = RandomRemoval(Environment(0.5))
         organism = Organism(record[0], *BlobStore(self.nursery.blobs).get(record[1]))
         genome = operator.conceive([organism], number).genome
         recipe = Recipe(steps=70, batch_size=16, culture=Culture())
@@ -191,13 +192,10 @@ class ExecutorContract:
         assert all(0 <= share <= 1 for share in slow)
 
     def test_cancelling_ends_development(self, village: Village) -> None:
-        numbers: list[int] = []
         with self.make(village.nursery, lambda number, share: executor.cancel() if share > 0 else None) as executor:
             start = time.monotonic()
-            for individual in executor.develop(
-                [village.founder(0), *(village.founder(n, "slow", 9999) for n in (1, 2))]
-            ):
-                numbers.append(individual.number)
+            requests = [village.founder(0), *(village.founder(n, "slow", 9999) for n in (1, 2))]
+            numbers = [individual.number for individual in executor.develop(requests)]
             assert time.monotonic() - start < 60
             assert numbers == [0]
             assert list(executor.develop([village.founder(3)])) == [], "it is for good"
@@ -207,7 +205,7 @@ class ExecutorContract:
         with self.make(village.nursery, no_beat) as executor:
             development = executor.develop(requests)
             assert next(development).number == 0
-            development.close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # a generator
+            development.close()  # pyright: ignore[reportAttributeAccessIssue]  # a generator
             assert by_number(list(executor.develop(requests[:1]))) == village.expected(requests[:1])
 
     def test_a_store_that_cannot_be_written_ends_the_run(self, village: Village, tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Tables for people: the zoo, an anatomy, a front."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.body import ancestor
+from heredity.anatomy.constructor import describe, resolve
+from heredity.anatomy.genome import InputForm
+from heredity.anatomy.trace import trace
+from heredity.cli.quantities import show_count, show_share
+from heredity.errors import InputError
+from heredity.measures import sizes_of
+from heredity.zoo import ZOO
+
+
+def default_input(make: Callable[..., Any]) -> tuple[int, ...] | None:
+    """The shape of input that a constructor builds for unless told otherwise, if it says one."""
+    parameter = inspect.signature(make).parameters.get("input_shape")
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
+def show_zoo() -> None:
+    """All ancestors that are known by name, at the input that they are meant for."""
+    table = _table("ancestor", "input", "params", "MACs", "families", "clusters")
+    for name, make in ZOO.items():
+        shape = default_input(make)
+        if shape is None:
+            continue
+        anatomy = trace(make(), shape)
+        sizes = sizes_of(anatomy)
+        table.add_row(
+            name,
+            "x".join(map(str, shape)),
+            show_count(sizes["params"]),
+            show_count(sizes["macs"]),
+            str(len(anatomy.families)),
+            show_count(sum(anatomy.sizes.values())),
+        )
+    _print(table)
+
+
+def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
+    """One network's families, and what is fixed, with the reason.
+
+    Raises:
+        InputError: no such network, or its input's shape is needed.
+        ModelError: it cannot be traced.
+    """
+    shape = shape or default_input(resolve(reference, "model", ZOO)[0])
+    if shape is None:
+        raise InputError.of(f"the shape of {reference}'s input", "none", "give it: --input 3x224x224")
+    constructor = describe(reference, {"input_shape": shape})
+    anatomy = ancestor(constructor, InputForm(shape)).anatomy
+    sizes = sizes_of(anatomy)
+    print(
+        f"{reference} on {'x'.join(map(str, shape))}: {show_count(sizes['params'])} params, {show_count(sizes['macs'])} MACs,",
+        end=" ",
+    )
+    print(f"{anatomy.mutable_share:.1%} of the weights in families that can change")
+    table = _table("family", "clusters", "weights of one cluster", "made by", "read by")
+    for family in anatomy.families:
+        makers = {
+            s.tensor.rpartition(".")[0] for s in family.slices if s.role == "made" and len(anatomy.shapes[s.tensor]) > 1
+        }
+        readers = {s.tensor.rpartition(".")[0] for s in family.slices if s.role == "read"}
+        weights = show_count(_cluster_weights(anatomy, family.name))
+        table.add_row(family.name, str(family.size), weights, ", ".join(sorted(makers)), ", ".join(sorted(readers)))
+    _print(table)
+    for fixed in anatomy.fixed:
+        print(f"fixed: {fixed.name} ({fixed.clusters} channels): {fixed.reason}")
+
+
+def show_front(result: dict[str, Any]) -> None:
+    """The members of `front.json`."""
+    table = _table("member", "params", "of ancestor", "MACs", "bytes", "latency", "validation", "test", "parents")
+    first = result["ancestor"]
+    for member in result["members"]:
+        table.add_row(
+            member["id"],
+            show_count(member["params"]),
+            f"1/{first['params'] / member['params']:.1f}",
+            show_count(member["macs"]),
+            show_count(member["bytes"]),
+            "-" if member["latency_ms"] is None else f"{member['latency_ms']:.3f} ms",
+            show_share(member["val_error"]),
+            show_share(member["test_error"]),
+            ", ".join(member["parents"]) or "-",
+        )
+    _print(table)
+    print(
+        f"ancestor {first['id']}: {show_count(first['params'])} params, "
+        f"validation error {show_share(first['val_error'])}, test error {show_share(first['test_error'])}"
+    )
+
+
+def _cluster_weights(anatomy: Anatomy, name: str) -> float:
+    """Mean count of parameters that go when one cluster of a family goes."""
+    family = anatomy.by_name[name]
+    per_tensor = {
+        s.tensor: math.prod(anatomy.shapes[s.tensor]) / anatomy.shapes[s.tensor][s.dim] * s.positions.shape[1]
+        for s in family.slices
+    }
+    return sum(weights for tensor, weights in per_tensor.items() if tensor in anatomy.parameters)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    left = {"member", "ancestor", "input", "family", "made by", "read by", "parents"}
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right", overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 160)

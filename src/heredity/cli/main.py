@@ -1,0 +1,233 @@
+"""The command line: commands, exit codes, and nothing else.
+
+Exit codes: 0 done and targets met · 1 verification found differences · 2 bad input, one line · 3 done but a target was
+not met · 130 interrupted, resumable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heredity.cli.quantities import parse_duration, parse_shape, parse_share, show_count, show_share
+from heredity.errors import HeredityError, InputError
+
+if TYPE_CHECKING:  # these load torch, which takes seconds; commands import what they need
+    from heredity.cli.progress import Narrator
+    from heredity.run.run import Run
+
+UsageError = typer.BadParameter.__mro__[2]  # typer carries a click of its own, and names no more of its errors
+STARTED = time.monotonic()
+DEFAULT_BUDGET = "2m"
+
+app = typer.Typer(
+    help="Evolves neural networks: a network and data in, a family of trained, deployable descendants out.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie; else HEREDITY_DATA.", show_default=False)]
+
+
+@app.command()
+def evolve(
+    model: Annotated[str, typer.Option(help="A zoo name, package.module:callable or file.py:callable.")] = "lenet5",
+    data: Annotated[str, typer.Option(help="digits, mnist, mnist:10% or file.py:callable.")] = "digits",
+    strategy: Annotated[str, typer.Option(help="synthesis, random-removal or magnitude-removal.")] = "synthesis",
+    budget: Annotated[
+        str | None, typer.Option(help=f"Wall clock, such as 90s or 10m; {DEFAULT_BUDGET} if no end is given.")
+    ] = None,
+    generations: Annotated[int | None, typer.Option(help="Generations, instead of a budget.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    cost: Annotated[str | None, typer.Option(help="Against error: params, macs, bytes or latency.")] = None,
+    max_params: Annotated[int | None, typer.Option(help="Ceiling: weights.")] = None,
+    max_macs: Annotated[int | None, typer.Option(help="Ceiling: multiply-accumulates for one example.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Ceiling: bytes of the ONNX file.")] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(help="Ceiling: milliseconds for one example.")] = None,
+    max_error: Annotated[str | None, typer.Option(help="Ceiling: validation error, 0.02 or 2%.")] = None,
+    synapses: Annotated[
+        float | None, typer.Option(help="Thin synapses too: the share that each offspring keeps.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; 0 for none; else one a core.")] = None,
+    data_dir: DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the run.", show_default=False)] = None,
+) -> None:
+    """Evolve a family of descendants of a network."""
+    from heredity.api.evolve import choose_cost, evolve
+    from heredity.run.settings import check_horizon
+    from heredity.run.targets import Targets
+
+    if budget is None and generations is None:
+        budget = DEFAULT_BUDGET
+    seconds = None if budget is None else parse_duration(budget)
+    check_horizon(generations, seconds)
+    targets = Targets(
+        max_params=max_params,
+        max_macs=max_macs,
+        max_bytes=max_bytes,
+        max_latency_ms=max_latency_ms,
+        max_error=None if max_error is None else parse_share(max_error),
+    )
+    options: dict[str, Any] = {} if synapses is None else {"synapses": synapses}
+    folder = out or _free_folder(f"{Path(data.partition(':')[0]).stem}-{Path(model.partition(':')[0]).stem}")
+    print(f"evolving {model} on {data} into {folder}")
+    with _narrated(seconds, generations, choose_cost(cost, targets)) as narrator:
+        run = evolve(
+            model,
+            data,
+            strategy=strategy,
+            strategy_options=options,
+            budget_seconds=seconds,
+            generations=generations,
+            seed=seed,
+            cost=cost,
+            targets=targets,
+            workers=workers,
+            out=folder,
+            data_dir=data_dir,
+            listener=narrator,
+            started=STARTED,
+        )
+    _conclude(run)
+
+
+@app.command()
+def resume(folder: Folder, data_dir: DataDir = None) -> None:
+    """Go on with a run that was interrupted."""
+    from heredity.api.evolve import resume
+    from heredity.api.load import open_run
+
+    settings = open_run(folder).settings
+    with _narrated(settings.budget_seconds, settings.generations, settings.cost) as narrator:
+        run = resume(folder, listener=narrator, started=STARTED, data_dir=data_dir)
+    _conclude(run)
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    sample: Annotated[int | None, typer.Option(help="Only so many individuals, drawn anew each time.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Rebuild individuals from what is stored, and compare them with their records."""
+    import random
+
+    from heredity.api.evolve import reopen
+    from heredity.run.verify import verify
+    from heredity.store.folder import RunFolder
+
+    run, task = reopen(RunFolder(folder), data_dir=data_dir)
+    numbers = [i.number for i in run.individuals if i.developed]
+    if sample is not None:
+        if sample < 1:
+            raise InputError.of("a sample of at least 1", sample, "leave --sample out for all")
+        numbers = sorted(random.sample(numbers, min(sample, len(numbers))))
+    found = [difference for _, differences in verify(run, task, numbers) for difference in differences]
+    for difference in found:
+        print(difference)
+    print(f"{len(numbers)} individuals verified, {len(found)} differences")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    member: Annotated[str, typer.Argument(help="The id of any living individual, such as 0042.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Else DIR/export/MEMBER.", show_default=False)] = None,
+) -> None:
+    """Write one individual's ONNX file, weights and genome."""
+    from heredity.api.load import open_run
+    from heredity.export.family import export_member
+
+    chosen = open_run(folder).member(member)
+    place = out or folder / "export" / chosen.id
+    content = export_member(chosen, place)
+    print(
+        f"{place}: model.onnx ({show_count(len(content))} bytes, equal to its module), model.safetensors, genome.json"
+    )
+
+
+@app.command()
+def inspect(
+    model: Annotated[
+        str | None, typer.Argument(help="A model reference; all of the zoo if left out.", show_default=False)
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option("--input", help="Its input, such as 3x224x224; else its own default.")
+    ] = None,
+) -> None:
+    """Show what a network is made of: what can change, and what cannot, with the reason."""
+    from heredity.cli.anatomy import show_model, show_zoo
+
+    if model is None:
+        show_zoo()
+    else:
+        show_model(model, None if shape is None else parse_shape(shape))
+
+
+def run() -> None:
+    """The console script."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
+        print("heredity: interrupted; what was recorded is kept: `heredity resume DIR` goes on", file=sys.stderr)
+        sys.exit(130)
+    except (UsageError, HeredityError) as error:
+        print(f"heredity: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+@contextlib.contextmanager
+def _narrated(budget_seconds: float | None, generations: int | None, cost: str) -> Generator[Narrator]:
+    from rich.console import Console
+
+    from heredity.cli.progress import Lines, Picture
+
+    console = Console()
+    if not console.is_terminal:
+        yield Lines(budget_seconds, generations, cost, STARTED)
+        return
+    with Picture(console, budget_seconds, generations, cost, STARTED) as picture:
+        yield picture
+
+
+def _free_folder(name: str) -> Path:
+    """`runs/NAME`, or with the first free number behind it."""
+    candidates = (Path("runs") / (f"{name}-{n}" if n else name) for n in range(10_000))
+    return next(folder for folder in candidates if not folder.exists())
+
+
+def _conclude(run: Run) -> None:
+    """The family in a table, and the exit code that the targets ask for."""
+    from heredity.cli.anatomy import show_front
+    from heredity.store.folder import read_json
+
+    result = read_json(run.folder.front_json, dict[str, Any])
+    show_front(result)
+    print(f"the family is in {run.folder.path}: front.json, and a folder for each member in {run.folder.front}")
+    targets = result["targets"]
+    if not targets["met"]:
+        nearest = next((m for m in result["members"] if m["id"] == targets["nearest"]), None)
+        ceilings = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}" for name, value in run.settings.targets.given.items()
+        )
+        near = (
+            ""
+            if nearest is None
+            else (
+                f"; nearest is {nearest['id']} with {show_count(nearest['params'])} params, "
+                f"validation error {show_share(nearest['val_error'])}"
+            )
+        )
+        print(f"heredity: no member keeps {ceilings}{near}", file=sys.stderr)
+        raise typer.Exit(3)

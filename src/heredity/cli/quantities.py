@@ -1,0 +1,64 @@
+"""How people write and read quantities: `10m`, `2%`, 431,080, 1.2 %."""
+
+from __future__ import annotations
+
+import re
+
+from heredity.errors import InputError
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `90s`, `10m`, `1h30m` or a bare number of seconds.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError.of("a duration", repr(text), "write 90s, 10m or 1h30m") from None
+
+
+def parse_share(text: str) -> float:
+    """A share from `0.02` or `2%`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise InputError.of("a share", repr(text), "write 0.02 or 2%") from None
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """`(3, 224, 224)` from `3x224x224`.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text):
+        raise InputError.of("the shape of one example", repr(text), "write 3x224x224")
+    return tuple(int(size) for size in text.split("x"))
+
+
+def show_duration(seconds: float) -> str:
+    """`7:05` or `1:02:03`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def show_share(share: float) -> str:
+    """`1.23 %`."""
+    return f"{100 * share:.2f} %"
+
+
+def show_count(count: float) -> str:
+    """`431,080`."""
+    return f"{count:,.0f}"

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from heredity.anatomy.constructor import provide
+from heredity.development.birth import Birth
+from heredity.development.recipe import Recipe
+from heredity.errors import InputError
+from heredity.executors.base import Executor, Nursery, OnBeat, Request
+from heredity.executors.processes import Processes, refuse_inside_worker
+from heredity.store.blobs import BlobStore
+from heredity.testing.executors import ExecutorContract, Village, by_number
+from heredity.variation.founding import Founding
+
+
+class TestOneWorker(ExecutorContract):
+    isolated = True
+
+    def make(self, nursery: Nursery, on_beat: OnBeat) -> Executor:
+        return Processes(nursery, 1, on_beat)
+
+
+class TestTwoWorkers(ExecutorContract):
+    isolated = True
+
+    def make(self, nursery: Nursery, on_beat: OnBeat) -> Executor:
+        return Processes(nursery, 2, on_beat)
+
+
+def workers() -> list[multiprocessing.Process]:
+    return [child for child in multiprocessing.active_children() if child.name.startswith("heredity-worker")]
+
+
+def test_workers_start_when_there_is_work_and_end_with_the_executor(tmp_path: Path) -> None:
+    village = Village(tmp_path)
+    with Processes(village.nursery, 3) as executor:
+        assert workers() == []
+        list(executor.develop([village.founder(0)]))
+        assert len(first := workers()) == 1
+        list(executor.develop([village.founder(n) for n in range(2)]))
+        assert {child.pid for child in first} < {child.pid for child in workers()}
+        assert len(workers()) == 2
+    assert workers() == []
+
+
+def test_a_worker_that_dies_idle_costs_no_newborn(tmp_path: Path) -> None:
+    village = Village(tmp_path)
+    requests = [village.founder(n) for n in range(2)]
+    with Processes(village.nursery, 2) as executor:
+        list(executor.develop(requests))
+        victim, _ = workers()
+        victim.kill()
+        victim.join()
+        assert by_number(list(executor.develop(requests))) == village.expected(requests)
+
+
+def test_a_loop_that_takes_its_time_is_not_held_against_newborns(tmp_path: Path) -> None:
+    village = Village(tmp_path, patience=1.5)
+    statuses: list[str] = []
+    with Processes(village.nursery, 2) as executor:
+        list(executor.develop([village.founder(9)]))
+        for individual in executor.develop([village.founder(0), village.founder(1, "slow", 150)]):
+            statuses.append(individual.status)
+            time.sleep(2)
+    assert statuses == ["developed"] * 2
+
+
+@pytest.mark.parametrize("n_workers", [0, -1])
+def test_at_least_one_worker(tmp_path: Path, n_workers: int) -> None:
+    with pytest.raises(InputError, match="expected at least 1 worker; came"):
+        Processes(Village(tmp_path).nursery, n_workers)
+
+
+@pytest.mark.parametrize(("patience", "threads"), [(0.0, 1), (float("nan"), 1), (1.0, 0)])
+def test_a_nursery_with_bad_settings(tmp_path: Path, patience: float, threads: int) -> None:
+    with pytest.raises(InputError, match="expected a patience above 0 s and at least 1 thread"):
+        replace(Village(tmp_path).nursery, patience=patience, threads=threads)
+
+
+def handed_over(village: Village, module: nn.Module) -> tuple[Nursery, Request]:
+    operator = Founding(provide(module), village.task.inputs)
+    birth = Birth(0, 0, (), operator, operator.conceive([], 0).genome, Recipe(steps=3), seed=0)
+    return replace(village.nursery, module=module), Request(birth)
+
+
+def test_a_module_that_is_handed_over(tmp_path: Path) -> None:
+    village = Village(tmp_path)
+    nursery, request = handed_over(village, nn.Sequential(nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3)))
+    with Processes(nursery, 1) as executor:
+        assert by_number(list(executor.develop([request]))) == village.expected([request])
+
+
+def test_a_module_that_cannot_be_pickled(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(12, 3))
+    module.register_forward_hook(lambda *_: None)
+    with pytest.raises(InputError, match=r"can be pickled.*name it instead \(file\.py:callable\), or develop inline"):
+        Processes(replace(Village(tmp_path).nursery, module=module), 1)
+
+
+def test_a_module_that_cannot_be_unpickled(tmp_path: Path) -> None:
+    village = Village(tmp_path)
+    _, request = handed_over(village, nn.Sequential(nn.Linear(12, 3)))
+    module = nn.Sequential(Treacherous())
+    refused = pytest.raises(InputError, match=r"can be pickled for worker processes; came ZeroDivisionError")
+    with Processes(replace(village.nursery, module=module), 1) as executor, refused:
+        list(executor.develop([request]))
+    assert workers() == []
+
+
+class Treacherous(nn.Module):
+    def __reduce__(self) -> tuple[Callable[[int, int], object], tuple[int, int]]:
+        return divmod, (1, 0)
+
+
+def test_calls_from_an_ordinary_process_are_not_refused() -> None:
+    refuse_inside_worker()
+
+
+# What follows needs a loop of its own, to be killed or to be a script.
+
+PREAMBLE = """
+import os, signal, sys, time
+from pathlib import Path
+from heredity.executors.processes import Processes, refuse_inside_worker
+from heredity.testing.executors import Village
+village = Village(Path(sys.argv[1]))
+"""
+
+LOOP = """
+def tell(number, share):
+    if number == 2 and share > 0:
+        print("under way", flush=True)
+
+with Processes(village.nursery, 2, tell) as executor:
+    try:
+        print("begun", flush=True)
+        requests = [village.founder(0), village.founder(1, "slow", 9999), village.founder(2, "slow", 9999)]
+        for individual in executor.develop(requests):
+            print(individual.number, flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def start(script: str, folder: Path, *, stdin: bool = False) -> subprocess.Popen[str]:
+    (folder / "script.py").write_text(PREAMBLE + textwrap.dedent(script))
+    with (folder / "script.py").open() as file:
+        return subprocess.Popen(
+            [sys.executable, "-" if stdin else file.name, str(folder)],
+            stdin=file if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def family(group: int) -> list[int]:
+    """The living processes of a session: the loop, its fork server, its workers."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            except OSError:
+                continue
+            if int(session) == group and state not in "ZX":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def loops() -> Iterator[list[subprocess.Popen[str]]]:
+    running: list[subprocess.Popen[str]] = []
+    yield running
+    for process in running:
+        for pid in family(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout is not None
+    for found in process.stdout:
+        if found.strip() == line:
+            return
+    pytest.fail(f"no {line!r}: {process.communicate()[1]}")
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find processes")
+
+
+@linux
+def test_when_the_loop_is_killed_its_workers_die_and_write_nothing(
+    tmp_path: Path, loops: list[subprocess.Popen[str]]
+) -> None:
+    loops.append(loop := start(LOOP, tmp_path))
+    read_until(loop, "under way")
+    assert len(family(loop.pid)) >= 4, "the loop, the fork server and two workers"
+    loop.kill()
+    loop.wait()
+    killed = time.monotonic()
+    while left := family(loop.pid):
+        assert time.monotonic() - killed < 3, f"{left} live on"
+        time.sleep(0.02)
+    assert len(list((tmp_path / "blobs").iterdir())) == 1
+
+
+@linux
+def test_when_the_fork_server_is_killed_its_workers_die(tmp_path: Path, loops: list[subprocess.Popen[str]]) -> None:
+    loops.append(loop := start(LOOP.replace("9999", "200"), tmp_path))
+    read_until(loop, "under way")
+    (server,) = (
+        pid
+        for pid in family(loop.pid)
+        if "multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_text()
+        and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(loop.pid)
+    )
+    before = set(family(loop.pid))
+    os.kill(server, signal.SIGKILL)
+    out, err = loop.communicate(timeout=60)
+    assert not set(family(loop.pid)) & before
+    assert loop.returncode == 0, err
+    assert out.split() in (["1", "2"], ["2", "1"]), "both are answered"
+
+
+@linux
+@pytest.mark.parametrize("moment", ["begun", "under way"])
+def test_ctrl_c_is_the_loops_to_decide(tmp_path: Path, loops: list[subprocess.Popen[str]], moment: str) -> None:
+    loops.append(loop := start(LOOP, tmp_path))
+    read_until(loop, moment)
+    if moment == "begun":
+        time.sleep(0.5)  # while the fork server imports
+    os.killpg(loop.pid, signal.SIGINT)
+    out, err = loop.communicate(timeout=30)
+    assert out.split()[-1] == "interrupted"
+    assert (loop.returncode, err) == (0, "")
+    assert family(loop.pid) == []
+
+
+def test_a_script_without_a_guard_works_when_workers_do_not_need_it(
+    tmp_path: Path, loops: list[subprocess.Popen[str]]
+) -> None:
+    script = """
+    refuse_inside_worker()
+    with Processes(village.nursery, 1) as executor:
+        print([individual.status for individual in executor.develop([village.founder(0)])])
+    """
+    for stdin in (False, True):
+        loops.append(loop := start(script, tmp_path, stdin=stdin))
+        out, err = loop.communicate(timeout=60)
+        assert (out.strip(), err) == ("['developed']", "")
+
+
+OWN_MODULE = """
+from dataclasses import replace
+from torch import nn
+from heredity.anatomy.constructor import provide
+from heredity.development.birth import Birth
+from heredity.development.recipe import Recipe
+from heredity.errors import InputError
+from heredity.executors.base import Request
+from heredity.variation.founding import Founding
+
+class Net(nn.Sequential):
+    pass
+
+def main():
+    refuse_inside_worker()
+    module = Net(nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
+    operator = Founding(provide(module), village.task.inputs)
+    birth = Birth(0, 0, (), operator, operator.conceive([], 0).genome, Recipe(steps=3), seed=0)
+    try:
+        with Processes(replace(village.nursery, module=module), 2) as executor:
+            print([individual.status for individual in executor.develop([Request(birth)])])
+    except InputError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "stdin", "expected"),
+    [
+        ("if __name__ == '__main__':\n    main()", False, "['developed']"),
+        ("main()", False, "expected worker processes that start; came exit code 1; put the call under `if __name__"),
+        ("main()", True, "expected a module that can be pickled for worker processes; came AttributeError: Can't get"),
+    ],
+)
+def test_a_module_of_the_scripts_own(
+    tmp_path: Path, loops: list[subprocess.Popen[str]], call: str, stdin: bool, expected: str
+) -> None:
+    loops.append(loop := start(OWN_MODULE + call, tmp_path, stdin=stdin))
+    out, err = loop.communicate(timeout=60)
+    assert out.startswith(expected)
+    assert len(out.splitlines()) == 1
+    assert err == ""
+
+
+def test_blobs_are_the_same_in_both_processes(tmp_path: Path) -> None:
+    village = Village(tmp_path)
+    with Processes(village.nursery, 1) as executor:
+        (individual,) = executor.develop([village.founder(0)])
+    assert individual.weights is not None
+    tensors, masks = BlobStore(village.nursery.blobs).get(individual.weights)
+    assert masks == {}
+    assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+    assert (
+        sum(tensor.numel() for tensor in tensors.values()) == individual.measures["params"] == 12 * 16 + 16 + 16 * 3 + 3
+    )
+    assert torch.get_num_threads() >= 1
