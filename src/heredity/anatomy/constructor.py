@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from msgspec import Struct
 from torch import nn
@@ -76,7 +77,9 @@ def describe(model: str | nn.Module | Callable[..., nn.Module], offered: dict[st
     function, source = resolve(model, "model", ZOO)
     keywords = _accepted(function, offered)
     with torch.random.fork_rng():
-        return Constructor(model, keywords, structure_of(_call(function, model, keywords)), source)
+        structure = structure_of(_call(function, model, keywords))
+    # as they come back from a record, where tuples are lists, so that a constructor equals its record
+    return Constructor(model, msgspec.json.decode(msgspec.json.encode(keywords)), structure, source)
 
 
 def provide(module: nn.Module) -> Constructor:

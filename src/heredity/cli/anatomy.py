@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.anatomy import Anatomy, Family
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import describe, resolve
 from heredity.anatomy.genome import InputForm
@@ -60,19 +60,17 @@ def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
     constructor = describe(reference, {"input_shape": shape})
     anatomy = ancestor(constructor, InputForm(shape)).anatomy
     sizes = sizes_of(anatomy)
-    print(
-        f"{reference} on {'x'.join(map(str, shape))}: {show_count(sizes['params'])} params, {show_count(sizes['macs'])} MACs,",
-        end=" ",
-    )
+    name = f"{reference} on {'x'.join(map(str, shape))}"
+    print(f"{name}: {show_count(sizes['params'])} params, {show_count(sizes['macs'])} MACs,", end=" ")
     print(f"{anatomy.mutable_share:.1%} of the weights in families that can change")
     table = _table("family", "clusters", "weights of one cluster", "made by", "read by")
     for family in anatomy.families:
-        makers = {
-            s.tensor.rpartition(".")[0] for s in family.slices if s.role == "made" and len(anatomy.shapes[s.tensor]) > 1
-        }
-        readers = {s.tensor.rpartition(".")[0] for s in family.slices if s.role == "read"}
-        weights = show_count(_cluster_weights(anatomy, family.name))
-        table.add_row(family.name, str(family.size), weights, ", ".join(sorted(makers)), ", ".join(sorted(readers)))
+        layers = [s for s in family.slices if s.tensor in anatomy.positions]
+        made, read = (
+            ", ".join(sorted({s.tensor.rpartition(".")[0] for s in layers if s.role == role}))
+            for role in ("made", "read")
+        )
+        table.add_row(family.name, str(family.size), show_count(_cluster_weights(anatomy, family)), made, read)
     _print(table)
     for fixed in anatomy.fixed:
         print(f"fixed: {fixed.name} ({fixed.clusters} channels): {fixed.reason}")
@@ -101,14 +99,14 @@ def show_front(result: dict[str, Any]) -> None:
     )
 
 
-def _cluster_weights(anatomy: Anatomy, name: str) -> float:
+def _cluster_weights(anatomy: Anatomy, family: Family) -> float:
     """Mean count of parameters that go when one cluster of a family goes."""
-    family = anatomy.by_name[name]
-    per_tensor = {
-        s.tensor: math.prod(anatomy.shapes[s.tensor]) / anatomy.shapes[s.tensor][s.dim] * s.positions.shape[1]
-        for s in family.slices
-    }
-    return sum(weights for tensor, weights in per_tensor.items() if tensor in anatomy.parameters)
+    total = 0.0
+    for s in family.slices:
+        if s.tensor in anatomy.parameters:
+            shape = anatomy.shapes[s.tensor]
+            total += math.prod(shape) / shape[s.dim] * s.positions.shape[1]
+    return total
 
 
 def _table(*columns: str) -> Table:

@@ -28,8 +28,8 @@ class Individual(msgspec.Struct, frozen=True):
     """What came of a birth: measurements by name (see `heredity.measures`), and the digest of its weights in the store.
 
     A failed newborn has a `reason` and neither. `newborn` is the digest of the weights that it was born with, which its
-    parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's clock
-    when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth.
+    parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's
+    clock when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth.
     """
 
     birth: Birth

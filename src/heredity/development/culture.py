@@ -46,5 +46,5 @@ def remembered_logits(folder: Path, teacher: str, build: Callable[[], nn.Module]
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     save_file({"logits": logits}, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
     return logits

@@ -1,4 +1,4 @@
-"""Data sets by name, and tasks from what a user has: `digits`, `mnist`, `mnist:10%`, `file.py:callable`, pairs of tensors."""
+"""Data sets by name, and tasks from what a user has: pairs of tensors, torch data sets, a callable that gives them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Mentor:
 
 @dataclass(frozen=True)
 class Grown:
-    """A developed newborn: what it is now, the digest of what it was born with, how its training went, what was measured."""
+    """A developed newborn: what it is now, the digest of what it was born with, its training, its measurements."""
 
     organism: Organism
     newborn: str

@@ -48,7 +48,7 @@ class Trained:
 
 
 def total_steps(recipe: Recipe, examples: int, macs: int) -> int | None:
-    """Steps that a recipe's budget buys on so many training examples with a network of so many MACs; None: seconds decide."""
+    """Steps that a recipe's budget buys on so many examples with a network of so many MACs; None: seconds decide."""
     batch = min(recipe.batch_size, examples)
     if recipe.epochs is not None:
         return round(recipe.epochs * (examples // batch))
@@ -72,8 +72,8 @@ def train(
 ) -> Trained:
     """Train `network` (which takes normalised input) in place on its own device, and leave it in evaluation mode.
 
-    `macs` (per example) turns a budget of FLOPs into steps. `masks` are absent synapses by parameter name: their weights
-    are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless the budget is seconds.
+    `macs` (per example) turns a budget of FLOPs into steps. `masks` are absent synapses by parameter name: their
+    weights are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless that is seconds.
 
     Raises:
         DevelopmentError: the loss is not finite.
@@ -147,7 +147,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _batches(examples: int, batch_size: int, random: torch.Generator) -> Iterator[torch.Tensor]:
-    """Positions of one batch after another, `(batch_size,)`, every epoch in a new order; incomplete batches are left out."""
+    """Positions of one batch after another, `(batch_size,)`, in a new order every epoch; without incomplete ones."""
     while True:
         order = torch.randperm(examples, generator=random)
         yield from order[: examples - examples % batch_size].split(batch_size)

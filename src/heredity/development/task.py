@@ -40,8 +40,8 @@ class Split:
 class Task:
     """Classification: three disjoint splits, the number of classes, and how inputs are normalised.
 
-    Newborns train on `train`; selection sees `validation` only; `test` is read once, at the end of a run. `augmentation`
-    names what suits the training data (see `heredity.development.augmentation`).
+    Newborns train on `train`; selection sees `validation` only; `test` is read once, at the end of a run.
+    `augmentation` names what suits the training data (see `heredity.development.augmentation`).
     """
 
     name: str

@@ -45,14 +45,12 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
         shutil.rmtree(run.folder.front)  # of a session that was killed here
     front, members = run.front, list[dict[str, Any]]()
     first = run.member("0")
-    ancestor = next((member for member in front if member.id == first.id), None)
     for done, member in enumerate(front):
         progress(done, len(front))
         members.append(_finished(run, member, task))
+    ancestor = next((row for row in members if row["id"] == first.id), None)
     content = {
-        "ancestor": next((m for m in members if m["id"] == first.id), None)
-        if ancestor
-        else _measured(first, task, None),
+        "ancestor": ancestor or _measured(first, task, to_onnx(first.organism())),
         "members": members,
         "targets": outcome(run.settings.targets, members),
     }

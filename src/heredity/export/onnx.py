@@ -1,4 +1,4 @@
-"""ONNX files: made by torch's exporter, freed of what is not the network, run, and compared with where they came from."""
+"""ONNX files: made by torch's exporter, freed of what is not the network, run, and compared with the module."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 
 
 def to_onnx(organism: Organism) -> bytes:
-    """An individual as an ONNX file's content: float32 input `(batch, ...)` as the user has it, logits `(batch, classes)`.
+    """An individual as an ONNX file's content: float32 `(batch, ...)` as the user has it to logits `(batch, classes)`.
 
     The batch size is free, normalisation is in the graph, and the only initialisers are the network's weights. The same
     organism gives the same bytes.
@@ -76,7 +76,7 @@ def check(content: bytes, organism: Organism) -> None:
         limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
         if not difference <= limit:
             raise ExportError(
-                f"expected the ONNX file to equal its module within {limit:.1e}; came {difference:.1e}; it is not written"
+                f"expected an ONNX file that equals its module within {limit:.1e}; came {difference:.1e}; not written"
             )
 
 
@@ -95,7 +95,7 @@ def file_latency_ms(content: bytes, organism: Organism) -> float:
 
 
 def graph_bytes(content: bytes, organism: Organism) -> int:
-    """Bytes of a file that are not weights; equal for all descendants of an ancestor up to a few bytes of numbers' lengths."""
+    """Bytes of a file that are not weights: for all descendants of an ancestor the same or a few less."""
     return len(content) - 4 * params(anatomy_of(organism.genome))
 
 
@@ -105,7 +105,7 @@ def _inputs(organism: Organism, batch: int) -> torch.Tensor:
 
 
 def _bare(model: Any) -> bytes:
-    """The model without metadata (source paths, names of tools), and with all that is not a weight among its constants."""
+    """The model without metadata (source paths, tools), and with whatever is not a weight among its constants."""
     model.producer_version = ""
     for part in (model, model.graph, *model.functions, *model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]

@@ -70,8 +70,8 @@ class Loop:
     """One session of a run.
 
     `deadline` gives the run's second at which development must end, or None where generations bound the run; it may
-    change as the run learns how long finishing takes. `latency_ms`, where given, is measured of every architecture once,
-    while no newborn trains.
+    change as the front grows. `latency_ms`, where given, is measured of every architecture once, while no newborn
+    trains.
     """
 
     store: Store

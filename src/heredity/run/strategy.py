@@ -45,8 +45,8 @@ class Setting:
 class Strategy(ABC):
     """Decides who is born next, by asking and telling.
 
-    Contract (checked by `heredity.testing.strategies`): what `ask` returns is a function of the setting and of what was
-    told, and of nothing else - no clock, no global random state - so that a run can be resumed by replaying its history.
+    Contract (checked by `heredity.testing.strategies`): what `ask` returns is a function of the setting and of what
+    was told, and of nothing else - no clock, no global random state - so that replaying its history resumes a run.
     The time that is left comes in as an argument of `ask`, and is recorded. `ask` gives one generation of births,
     numbered on from the last one, the ancestor's being number 0; an empty list ends the run. `tell` takes what became
     of exactly these births, in the order of their numbers, failed ones included.

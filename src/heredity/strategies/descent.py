@@ -2,15 +2,15 @@
 
 Every generation covers the whole range of costs, and whoever is on the front may become a parent:
 
-    range         from the ancestor's cost (or the ceiling asked for) down to `scarcest` times the cheapest useful member
+    range         from the ancestor's cost (or the ceiling asked for) to `scarcest` times the cheapest useful member
     targets       one per birth, spread evenly over the range on a log scale, jittered
     parent        the cheapest member of the front that costs at least the target
     environment   target / the parent's cost, but at least `scarcest`; above `mildest` a birth is a clone that ripens
 
 The first generations so run down the range; once it is filled, births fall between neighbours or ripen what is there.
 
-A run bounded by seconds gives every newborn of a generation the same time: smaller networks see more epochs. One bounded
-by generations gives steps, which grow as the square root of the shrinkage in MACs. The ancestor teaches all others.
+A run bounded by seconds gives every newborn of a generation the same time: smaller networks see more epochs. One
+bounded by generations gives steps, which grow as the square root of the shrinkage in MACs. The ancestor teaches all.
 """
 
 from __future__ import annotations
@@ -77,10 +77,7 @@ class Descent(Strategy):
         last = self._setting.horizon.generations or self._settings.planned
         if self._generation > last or not self._living:
             return []
-        births: list[Birth] = []
-        for place in range(self._population):
-            births.append(self._offspring(place, seconds_left))
-        return births
+        return [self._offspring(place, seconds_left) for place in range(self._population)]
 
     def tell(self, individuals: Sequence[Individual]) -> None:
         """Remembers who lives."""
