@@ -1,4 +1,4 @@
-"""What the training loop and the workers are measured against: plain PyTorch, all that such a training needs and no more.
+"""What the training loop and the workers are measured against: plain PyTorch, all that a training needs and no more.
 
 Nothing here imports heredity. As a program it is one bare process: it reads jobs from standard input, a JSON list a
 line, does them one after the other and says so.

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from torch import nn
 
 from heredity.anatomy.constructor import provide
@@ -21,7 +20,6 @@ from heredity.development.recipe import Recipe
 from heredity.errors import InputError
 from heredity.executors.base import Executor, Nursery, OnBeat, Request
 from heredity.executors.processes import Processes, refuse_inside_worker
-from heredity.store.blobs import BlobStore
 from heredity.testing.executors import ExecutorContract, Village, by_number
 from heredity.variation.founding import Founding
 
@@ -144,14 +142,15 @@ def tell(number, share):
     if number == 2 and share > 0:
         print("under way", flush=True)
 
-with Processes(village.nursery, 2, tell) as executor:
-    try:
-        print("begun", flush=True)
-        requests = [village.founder(0), village.founder(1, "slow", 9999), village.founder(2, "slow", 9999)]
-        for individual in executor.develop(requests):
-            print(individual.number, flush=True)
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
+requests = [village.founder(0), village.founder(1, "slow", 9999), village.founder(2, "slow", 9999)]
+for _ in range(2):
+    with Processes(village.nursery, 2, tell) as executor:
+        try:
+            print("begun", flush=True)
+            for individual in executor.develop(requests):
+                print(individual.number, individual.status, flush=True)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
 """
 
 
@@ -168,18 +167,25 @@ def start(script: str, folder: Path, *, stdin: bool = False) -> subprocess.Popen
         )
 
 
-def family(group: int) -> list[int]:
-    """The living processes of a session: the loop, its fork server, its workers."""
-    found: list[int] = []
+def family(session: int) -> dict[int, int]:
+    """The living processes of a session, each with its parent: the loop, its fork server, its workers."""
+    found: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                state, parent, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
             except OSError:
                 continue
-            if int(session) == group and state not in "ZX":
-                found.append(int(entry.name))
+            if int(its) == session and state not in "ZX":
+                found[int(entry.name)] = int(parent)
     return found
+
+
+def wait_until_gone(pids: Callable[[], set[int]]) -> None:
+    start = time.monotonic()
+    while left := pids():
+        assert time.monotonic() - start < 3, f"{left} live on"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -192,11 +198,14 @@ def loops() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def read_until(process: subprocess.Popen[str], line: str) -> None:
+def read_until(process: subprocess.Popen[str], line: str) -> list[str]:
+    """What it says before it says this."""
     assert process.stdout is not None
+    said: list[str] = []
     for found in process.stdout:
         if found.strip() == line:
-            return
+            return said
+        said.append(found.strip())
     pytest.fail(f"no {line!r}: {process.communicate()[1]}")
 
 
@@ -204,65 +213,41 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /
 
 
 @linux
-def test_when_the_loop_is_killed_its_workers_die_and_write_nothing(
-    tmp_path: Path, loops: list[subprocess.Popen[str]]
-) -> None:
+@pytest.mark.slow
+def test_workers_die_with_the_fork_server_and_with_the_loop(tmp_path: Path, loops: list[subprocess.Popen[str]]) -> None:
     loops.append(loop := start(LOOP, tmp_path))
+
     read_until(loop, "under way")
-    assert len(family(loop.pid)) >= 4, "the loop, the fork server and two workers"
+    processes = family(loop.pid)
+    workers = {pid for pid, parent in processes.items() if parent not in (loop.pid, os.getpid())}
+    assert len(workers) == 2
+    (server,) = {processes[pid] for pid in workers}
+    os.kill(server, signal.SIGKILL)
+    wait_until_gone(lambda: workers & family(loop.pid).keys())
+    assert sorted(read_until(loop, "begun")) == ["1 failed", "2 failed"], "the run goes on without them"
+
+    read_until(loop, "under way")
+    assert len(family(loop.pid)) >= 4, "the loop, a new fork server and two workers"
     loop.kill()
     loop.wait()
-    killed = time.monotonic()
-    while left := family(loop.pid):
-        assert time.monotonic() - killed < 3, f"{left} live on"
-        time.sleep(0.02)
-    assert len(list((tmp_path / "blobs").iterdir())) == 1
+    wait_until_gone(lambda: set(family(loop.pid)))
+    assert len(list((tmp_path / "blobs").iterdir())) == 1, "nothing but the founder, which both times is the same"
 
 
 @linux
-def test_when_the_fork_server_is_killed_its_workers_die(tmp_path: Path, loops: list[subprocess.Popen[str]]) -> None:
-    loops.append(loop := start(LOOP.replace("9999", "200"), tmp_path))
-    read_until(loop, "under way")
-    (server,) = (
-        pid
-        for pid in family(loop.pid)
-        if "multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_text()
-        and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(loop.pid)
-    )
-    before = set(family(loop.pid))
-    os.kill(server, signal.SIGKILL)
-    out, err = loop.communicate(timeout=60)
-    assert not set(family(loop.pid)) & before
-    assert loop.returncode == 0, err
-    assert out.split() in (["1", "2"], ["2", "1"]), "both are answered"
-
-
-@linux
-@pytest.mark.parametrize("moment", ["begun", "under way"])
-def test_ctrl_c_is_the_loops_to_decide(tmp_path: Path, loops: list[subprocess.Popen[str]], moment: str) -> None:
+@pytest.mark.slow
+def test_ctrl_c_is_the_loops_to_decide(tmp_path: Path, loops: list[subprocess.Popen[str]]) -> None:
     loops.append(loop := start(LOOP, tmp_path))
-    read_until(loop, moment)
-    if moment == "begun":
-        time.sleep(0.5)  # while the fork server imports
+    read_until(loop, "begun")
+    time.sleep(1)  # now the fork server imports, and its workers wait for it
+    os.killpg(loop.pid, signal.SIGINT)
+    assert read_until(loop, "begun") == ["interrupted"]
+    read_until(loop, "under way")
     os.killpg(loop.pid, signal.SIGINT)
     out, err = loop.communicate(timeout=30)
-    assert out.split()[-1] == "interrupted"
+    assert out == "interrupted\n"
     assert (loop.returncode, err) == (0, "")
-    assert family(loop.pid) == []
-
-
-def test_a_script_without_a_guard_works_when_workers_do_not_need_it(
-    tmp_path: Path, loops: list[subprocess.Popen[str]]
-) -> None:
-    script = """
-    refuse_inside_worker()
-    with Processes(village.nursery, 1) as executor:
-        print([individual.status for individual in executor.develop([village.founder(0)])])
-    """
-    for stdin in (False, True):
-        loops.append(loop := start(script, tmp_path, stdin=stdin))
-        out, err = loop.communicate(timeout=60)
-        assert (out.strip(), err) == ("['developed']", "")
+    wait_until_gone(lambda: set(family(loop.pid)))
 
 
 OWN_MODULE = """
@@ -280,6 +265,8 @@ class Net(nn.Sequential):
 
 def main():
     refuse_inside_worker()
+    with Processes(village.nursery, 1) as executor:
+        print([individual.status for individual in executor.develop([village.founder(0)])])
     module = Net(nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3))
     operator = Founding(provide(module), village.task.inputs)
     birth = Birth(0, 0, (), operator, operator.conceive([], 0).genome, Recipe(steps=3), seed=0)
@@ -291,6 +278,7 @@ def main():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "stdin", "expected"),
     [
@@ -298,26 +286,12 @@ def main():
         ("main()", False, "expected worker processes that start; came exit code 1; put the call under `if __name__"),
         ("main()", True, "expected a module that can be pickled for worker processes; came AttributeError: Can't get"),
     ],
+    ids=["guarded", "unguarded", "stdin"],
 )
-def test_a_module_of_the_scripts_own(
-    tmp_path: Path, loops: list[subprocess.Popen[str]], call: str, stdin: bool, expected: str
-) -> None:
+def test_scripts(tmp_path: Path, loops: list[subprocess.Popen[str]], call: str, stdin: bool, expected: str) -> None:
     loops.append(loop := start(OWN_MODULE + call, tmp_path, stdin=stdin))
     out, err = loop.communicate(timeout=60)
-    assert out.startswith(expected)
-    assert len(out.splitlines()) == 1
+    named, own = out.splitlines()
+    assert named == "['developed']", "a network that has a name needs no guard"
+    assert own.startswith(expected), "one that the script defines does"
     assert err == ""
-
-
-def test_blobs_are_the_same_in_both_processes(tmp_path: Path) -> None:
-    village = Village(tmp_path)
-    with Processes(village.nursery, 1) as executor:
-        (individual,) = executor.develop([village.founder(0)])
-    assert individual.weights is not None
-    tensors, masks = BlobStore(village.nursery.blobs).get(individual.weights)
-    assert masks == {}
-    assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
-    assert (
-        sum(tensor.numel() for tensor in tensors.values()) == individual.measures["params"] == 12 * 16 + 16 + 16 * 3 + 3
-    )
-    assert torch.get_num_threads() >= 1

@@ -33,11 +33,11 @@ def ancestor(constructor: Constructor, inputs: InputForm) -> Ancestor:
     Raises:
         ModelError: it cannot be built or traced.
     """
-    return _ancestor(msgspec.json.encode((constructor, inputs), order="deterministic"))
+    return _ancestor(msgspec.json.encode((constructor, inputs), order="deterministic"), constructor.instance)
 
 
 @lru_cache(maxsize=8)
-def _ancestor(encoded: bytes) -> Ancestor:
+def _ancestor(encoded: bytes, instance: nn.Module | None) -> Ancestor:
     constructor, inputs = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm])
     with torch.random.fork_rng(devices=[]):
         module = constructor.build()

@@ -38,13 +38,13 @@ def canonicalise(
                     else:
                         count = mask.movedim(s.dim, 0).flatten(1).sum(1).numpy()
                         live[s.role] += count[s.positions].sum(1)
-            working = np.flatnonzero((live["made"] > 0) & (live["read"] > 0))
+            mine, total = kept[family.name], live["made"] + live["read"]
+            working = mine[(live["made"][mine] > 0) & (live["read"][mine] > 0)]
             if not len(working):
-                working = np.array([int((live["made"] + live["read"]).argmax())])
-            gone = np.setdiff1d(kept[family.name], working)
-            if not len(gone) or (len(working) == 1 and len(kept[family.name]) == 1):
+                working = mine[[int(total[mine].argmax())]]
+            if len(working) == len(mine):
                 continue
-            kept[family.name] = np.intersect1d(kept[family.name], working)
+            gone, kept[family.name] = np.setdiff1d(mine, working), working
             changed = True
             for s in family.slices:
                 if s.tensor in alive:

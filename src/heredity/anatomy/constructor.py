@@ -41,6 +41,11 @@ class Constructor(Struct, frozen=True):
     structure: str
     source: str = ""
 
+    @property
+    def instance(self) -> nn.Module | None:
+        """The module that was handed over in this process, if the reference says that one must be."""
+        return _provided.get(self.structure) if self.reference == INSTANCE else None
+
     def build(self) -> nn.Module:
         """A fresh module; its initial weights follow torch's global random state.
 
@@ -48,9 +53,9 @@ class Constructor(Struct, frozen=True):
             ModelError: the source or the structure is another one than when this constructor was made.
         """
         if self.reference == INSTANCE:
-            if self.structure not in _provided:
+            if self.instance is None:
                 raise ModelError.of("the module that this run was started with", "none", "hand it over again (model=)")
-            return copy.deepcopy(_provided[self.structure])
+            return copy.deepcopy(self.instance)
         function, source = resolve(self.reference, "model", ZOO)
         if source != self.source:
             raise ModelError.of(

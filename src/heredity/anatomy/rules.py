@@ -7,10 +7,11 @@ a family that stays fixed: `trial.py` removes every family before anybody relies
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from heredity.anatomy.labels import NOBODY, Labels, constant_along, settle
 from heredity.anatomy.ride import Call, Ride, Rule, tensors_in
@@ -101,7 +102,7 @@ def batch_norm(ride: Ride, call: Call) -> None:
     *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "pad", "contiguous", "clone"),
 )
 def movement(ride: Ride, call: Call) -> None:
-    """Elements change places and keep their labels; padding belongs to nobody."""
+    """Elements change places and keep their labels."""
     data, *rest = call.arguments
     if call.name == "pad" and call.argument(2, "mode", "constant") != "constant":
         return local(ride, call)
@@ -114,12 +115,24 @@ def movement(ride: Ride, call: Call) -> None:
             return ride.labels(value).contiguous()
         return [lift(item) for item in value]
 
-    if call.name == "pad":  # the padding value is the data's, not a label
-        moved = torch.nn.functional.pad(lift(data), call.argument(1, "pad"))
+    if call.name == "pad":
+        moved = _padded(ride.labels(data), call.argument(1, "pad"))
     else:
         moved = call.function(lift(data), *rest, **call.keywords)
     for tensor, labels in zip(tensors_in(call.result), tensors_in(moved), strict=True):
         ride.put(tensor, settle(labels))
+
+
+def _padded(labels: Labels, pad: Sequence[int]) -> Labels:
+    """Padding within the extent of a channel is the channel's; padding beside channels is nobody's."""
+    for i, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        dim = labels.dim() - 1 - i
+        if constant_along(labels, dim):
+            shape = [before + n + after if d == dim else n for d, n in enumerate(labels.shape)]
+            labels = labels.narrow(dim, 0, 1).expand(shape)
+        else:
+            labels = F.pad(labels, (*[0] * 2 * i, before, after), value=NOBODY)
+    return labels
 
 
 # Elementwise operations: labels that meet are joined -----------------------------------------------------------------
@@ -136,6 +149,7 @@ def movement(ride: Ride, call: Call) -> None:
     *("mul", "__mul__", "__rmul__", "__imul__", "multiply"),
     *("div", "__truediv__", "__rtruediv__", "__itruediv__", "divide", "true_divide"),
     *("maximum", "minimum", "lerp", "where", "addcmul", "addcdiv", "fmax", "fmin"),
+    *("gt", "ge", "lt", "le", "eq", "ne", "__gt__", "__ge__", "__lt__", "__le__", "__eq__", "__ne__"),
 )
 def elementwise(ride: Ride, call: Call) -> None:
     """What meets element by element is one cluster; scalars and what is broadcast over clusters restrain nobody."""

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # these load torch, which takes seconds; commands import what
     from heredity.cli.progress import Narrator
     from heredity.run.run import Run
 
-UsageError = typer.BadParameter.__mro__[2]  # typer carries a click of its own, and names no more of its errors
+# typer carries a click of its own, of whose errors it names one: this is what they have in common
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 STARTED = time.monotonic()
 DEFAULT_BUDGET = "2m"
 

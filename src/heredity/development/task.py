@@ -28,7 +28,7 @@ class Split:
         """Digest of the split's content."""
         state = hashlib.sha256(f"{self.inputs.dtype}{tuple(self.inputs.shape)}".encode())
         for tensor in (self.inputs, self.labels):
-            state.update(tensor.contiguous().numpy())
+            state.update(tensor.contiguous().numpy().data)
         return state.hexdigest()[:16]
 
     def take(self, index: torch.Tensor) -> Split:

@@ -16,7 +16,7 @@ import time
 import types
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -167,13 +167,11 @@ class Processes(Executor):
         """New workers, started side by side."""
         if count < 1:
             return []
-        forkserver.set_forkserver_preload(PRELOAD)
         payload = to_bytes(self._nursery)
         started: list[_Worker] = []
         with _main_module(self._needs_main):
             try:
-                with _interrupts_held():  # the fork server inherits this, and is not interrupted while it imports
-                    forkserver.ensure_running()
+                start_fork_server()
                 started += [_Worker(len(self._workers) + i) for i in range(count)]
             except (OSError, EOFError) as error:
                 self._refuse_to_start(f"{type(error).__name__}: {error}")
@@ -262,6 +260,17 @@ class _Worker:
         self.connection.close()
         with contextlib.suppress(ValueError):  # not even a kill ends it while the kernel waits for a dead disk
             self.process.close()
+
+
+def start_fork_server() -> None:
+    """Have the fork server import in the background what workers need; whoever knows early that it will, saves seconds.
+
+    Once per process, and idle when done; it ends with this process.
+    """
+    forkserver.set_forkserver_preload(PRELOAD)
+    resource_tracker.ensure_running()  # else it is started below, and lets interrupts through again
+    with _main_module(wanted=False), _interrupts_held():  # held for the fork server too, which inherits that
+        forkserver.ensure_running()
 
 
 def refuse_inside_worker() -> None:

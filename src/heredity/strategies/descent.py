@@ -2,7 +2,8 @@
 
 Every generation covers the whole range of costs, and whoever is on the front may become a parent:
 
-    range         from the ancestor's cost (or the ceiling asked for) to `scarcest` times the cheapest useful member
+    range         from the ancestor's cost (or the ceiling asked for) to `scarcest` times the cheapest useful member,
+                  or to where cheaper ones have proved useless
     targets       one per birth, spread evenly over the range on a log scale, jittered
     parent        the cheapest member of the front that costs at least the target
     environment   target / the parent's cost, but at least `scarcest`; above `mildest` a birth is a clone that ripens
@@ -124,10 +125,11 @@ class Descent(Strategy):
 
     def _range(self, measure: str) -> tuple[float, float]:
         """`(low, high)` of a cost within which this generation aims."""
-        best = min(i.measures["val_error"] for i in self._living)
-        useful = [i for i in self._living if i.measures["val_error"] <= best + self._settings.usefulness]
+        tolerated = min(i.measures["val_error"] for i in self._living) + self._settings.usefulness
+        cheapest = min(i.measures[measure] for i in self._living if i.measures["val_error"] <= tolerated)
+        useless = [i.measures[measure] for i in self._living if i.measures[measure] < cheapest]
         high = self._living[0].measures[measure]
-        low = self._settings.scarcest * min(i.measures[measure] for i in useful)
+        low = max(self._settings.scarcest * cheapest, max(useless, default=0.0))
         ceiling = self._setting.targets.ceilings.get(measure)
         if ceiling is not None and measure != "val_error":
             high = min(high, ceiling)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.plan import IndexPlan
+from heredity.anatomy.trace import trace
+from heredity.zoo.resnet import ResNet
+
+
+def _numbered(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A plane of every tensor's shape in which each element is its own number."""
+    return {name: torch.arange(t.numel()).reshape(t.shape) for name, t in tensors.items()}
+
+
+def test_one_plan_moves_weights_masks_and_moments_alike() -> None:
+    network = ResNet(3, 5, blocks=1)
+    anatomy = trace(network, (3, 8, 8))
+    optimiser = torch.optim.AdamW(network.parameters())
+    network(torch.randn(4, 3, 8, 8)).square().sum().backward()
+    optimiser.step()
+    weights = tensors_of(network)
+    moments = {name: optimiser.state[p]["exp_avg_sq"] for name, p in network.named_parameters()}
+    masks = {name: p > 0 for name, p in network.named_parameters()}
+    rng = np.random.default_rng(0)
+    kept = {f.name: np.sort(rng.permutation(f.size)[: f.size // 2]) for f in anatomy.families}
+    plan = anatomy.plan(kept)
+    came_from = plan.apply(_numbered(weights))
+    assert any(came_from[name].numel() < weights[name].numel() for name in weights)
+    for planes in (weights, moments, masks):
+        for name, child in plan.apply(planes).items():
+            assert torch.equal(child, planes[name].flatten()[came_from[name]])
+            assert tuple(child.shape) == anatomy.select(kept).shapes[name]
+
+
+def test_positions_come_in_the_childs_order_and_others_stay() -> None:
+    plan = IndexPlan({"w": {0: np.array([2, 0]), 1: np.array([1])}})
+    w = torch.arange(12).reshape(3, 4)
+    child = plan.apply({"w": w, "other": w})
+    assert child["w"].tolist() == [[9], [1]]
+    assert child["other"] is w
+    assert torch.equal(w, torch.arange(12).reshape(3, 4))
+
+
+def test_loading_keeps_shared_parameters_shared() -> None:
+    shared = nn.Linear(4, 4)
+    network = nn.Sequential(shared, nn.ReLU(), shared, nn.BatchNorm1d(4))
+    network[0].weight.requires_grad_(False)
+    tensors = {name: torch.ones(2, *t.shape[1:]) for name, t in tensors_of(network).items() if t.dim()}
+    load(network, tensors)
+    assert network[0].weight is network[2].weight
+    assert not network[0].weight.requires_grad
+    assert network[0].bias.requires_grad
+    assert network[3].running_var.shape == (2,)
+    for name, tensor in tensors_of(network).items():
+        assert torch.equal(tensor, tensors[name])
+
+
+def test_layers_say_what_their_tensors_say() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(4, 6, 3, groups=2), nn.ConvTranspose2d(6, 8, 2), nn.BatchNorm2d(8), nn.Linear(5, 7)
+    )
+    for layer in network:
+        for leaf, parameter in list(layer.named_parameters()):
+            half = parameter[: len(parameter) // 2]
+            half = half[:, ::2] if half.dim() > 1 and not isinstance(layer, nn.Conv2d) else half
+            setattr(layer, leaf, nn.Parameter(half.detach()))
+    conform(network)
+    grouped, up, norm, linear = network
+    assert (grouped.out_channels, grouped.in_channels) == (3, 4)
+    assert (up.in_channels, up.out_channels) == (3, 4)
+    assert norm.num_features == 4
+    assert (linear.out_features, linear.in_features) == (3, 3)
