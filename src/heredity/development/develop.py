@@ -65,8 +65,6 @@ def develop(
     anatomy = anatomy_of(newborn.genome)
     own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}  # parents' tensors are not ours to train
     network = build(newborn.genome, own)
-    if any(p.dim() == 4 for p in network.parameters()):
-        network = network.to(memory_format=torch.channels_last)  # measured: up to 1.5x on a CPU
     teacher = None if mentor is None else make_teacher(mentor, task.train, birth.recipe, cache)
     trained = train(
         network,

@@ -1,11 +1,11 @@
 """Descent from one ancestor: the frame for asexual synthesis, and for removal at random and by magnitude beside it.
 
-Every generation covers the whole range of costs, and whoever is on the front may become a parent:
+Every generation covers the whole range of costs, and whoever is on the front of its size may become a parent:
 
     range         from the ancestor's cost (or the ceiling asked for) to `scarcest` times the cheapest useful member,
                   or to where cheaper ones have proved useless
     targets       one per birth, spread evenly over the range on a log scale, jittered
-    parent        the cheapest member of the front that costs at least the target
+    parent        among those that cost at least the target, the cheapest whom none of them beats
     environment   target / the parent's cost, but at least `scarcest`; above `mildest` a birth is a clone that ripens
 
 The first generations so run down the range; once it is filled, births fall between neighbours or ripen what is there.
@@ -51,6 +51,7 @@ class DescentSettings(msgspec.Struct, frozen=True):
     usefulness: float = 0.1
     sharpness: float = 4.0
     spread: float = 0.4
+    crowding: float = 0.5
     synapses: float | None = None
     learning_rate: float = 4e-3
     culture: Culture | None = Culture()
@@ -137,9 +138,8 @@ class Descent(Strategy):
         return low, high
 
     def _parent(self, measure: str, target: float) -> Individual:
-        front = front_of(self._living, ("val_error", measure))
-        larger = [i for i in front if i.measures[measure] >= target]
-        return min(larger or front[:1], key=lambda i: i.measures[measure])
+        larger = [i for i in self._living if i.measures[measure] >= target]
+        return front_of(larger or self._living[:1], ("val_error", measure))[-1]
 
     def _operator(self, share: float, measure: str) -> AnyOperator:
         settings = self._settings
@@ -147,11 +147,18 @@ class Descent(Strategy):
             return Cloning()
         environment, cost = Environment(share), "macs" if measure in ("macs", "latency_ms") else "params"
         if settings.method == "random-removal":
-            return RandomRemoval(environment, cost, settings.spread)
+            return RandomRemoval(environment, cost, settings.spread, settings.crowding)
         if settings.method == "magnitude-removal":
-            return MagnitudeRemoval(environment, cost, settings.spread)
+            return MagnitudeRemoval(environment, cost, settings.spread, settings.crowding)
         synapses = None if settings.synapses is None else Environment(settings.synapses)
-        return Synthesis(environment, synapses, sharpness=settings.sharpness, spread=settings.spread, cost=cost)
+        return Synthesis(
+            environment,
+            synapses,
+            sharpness=settings.sharpness,
+            spread=settings.spread,
+            crowding=settings.crowding,
+            cost=cost,
+        )
 
     def _newborn_seconds(self, seconds_left: float) -> float:
         """The time of each newborn, so that all planned generations fit; a twentieth goes to what is not training."""

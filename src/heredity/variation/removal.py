@@ -16,13 +16,14 @@ from heredity.anatomy.body import anatomy_of
 from heredity.rng import numpy_generator
 from heredity.types import Tensors
 from heredity.variation.environment import Environment, scale_to_share
-from heredity.variation.operator import Operator, Organism
+from heredity.variation.operator import Operator, Organism, mask_digest
 
 
 def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
     """The organism with only these clusters; weights, masks and genome follow one index plan."""
     plan = anatomy.plan(kept)
-    return Organism(parent.genome.select(kept), plan.apply(parent.tensors), plan.apply(parent.masks))
+    masks = plan.apply(parent.masks)
+    return Organism(parent.genome.select(kept).with_masks(mask_digest(masks)), plan.apply(parent.tensors), masks)
 
 
 def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
@@ -36,12 +37,14 @@ def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
     return total
 
 
-def climate(rng: np.random.Generator, families: Sequence[Family], spread: float) -> dict[str, float]:
-    """By family: the factor by which its clusters' chances differ from the environment's, log-normal with this spread.
+def climate(rng: np.random.Generator, families: Sequence[Family], spread: float, crowding: float) -> dict[str, float]:
+    """By family: the factor by which its clusters' chances differ from the environment's.
 
-    Proportions between layers are not given by any of the methods' formulas; they are left to variation and selection.
+    The formulas of the methods set chances within a layer, and one share for the whole network lets narrow layers starve
+    (METHODS A). So life is harder in crowded families, by their size to the power -`crowding`; around that, proportions
+    between layers are left to variation (log-normal with this `spread`) and selection.
     """
-    return {family.name: float(np.exp(spread * rng.standard_normal())) for family in families}
+    return {family.name: float(family.size**-crowding * np.exp(spread * rng.standard_normal())) for family in families}
 
 
 def draw(rng: np.random.Generator, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.int64]]:
@@ -59,11 +62,12 @@ class RandomRemoval(Operator, frozen=True, tag="random-removal"):
     environment: Environment
     cost: str = "params"
     spread: float = 0.0
+    crowding: float = 0.0
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
         rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
-        factor = climate(rng, anatomy.families, self.spread)
+        factor = climate(rng, anatomy.families, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         return remove(parent, anatomy, draw(rng, scale_to_share(anatomy, weights, self.environment.share, self.cost)))
 
@@ -74,11 +78,12 @@ class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
     environment: Environment
     cost: str = "params"
     spread: float = 0.0
+    crowding: float = 0.0
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
         rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
-        factor = climate(rng, anatomy.families, self.spread)
+        factor = climate(rng, anatomy.families, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         kept: dict[str, NDArray[np.int64]] = {}
         for name, p in scale_to_share(anatomy, weights, self.environment.share, self.cost).items():

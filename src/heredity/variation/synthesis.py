@@ -15,7 +15,7 @@ Departures, each an option:
   environment's share of the parent. As printed ("raw") they keep a share of their own, times the environment's.
 * `sharpness` raises probabilities to a power. As printed (1) the weakest cluster still has 1/e of the strongest's
   chance, and late generations are close to random removal (lab/LOG.md).
-* `spread` lets the environment differ between families, see `removal.climate`.
+* `spread` and `crowding` let the environment differ between families, see `removal.climate`.
 * Without `synapses` (default) inheritance works on clusters alone: a masked zero in a dense tensor saves nothing.
 """
 
@@ -34,7 +34,7 @@ from heredity.anatomy.canonical import canonicalise
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
 from heredity.variation.environment import Environment, Probabilities, scale_to_share
-from heredity.variation.operator import Masks, Operator, Organism, mask_digest
+from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, cluster_sums, draw, remove
 
 
@@ -51,6 +51,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
     sharpness: float = 1.0
     truncation: float = 0.0
     spread: float = 0.0
+    crowding: float = 0.0
     cost: str = "params"
     inherit: bool = True
 
@@ -58,7 +59,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         (parent,) = parents
         rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
         printed = cluster_probabilities(anatomy, parent.tensors, self.truncation)
-        factor = climate(rng, anatomy.families, self.spread)
+        factor = climate(rng, anatomy.families, self.spread, self.crowding)
         chances = {name: factor[name] * p**self.sharpness for name, p in printed.items()}
         if self.sampling == "calibrated":
             chances = scale_to_share(anatomy, chances, self.environment.share, self.cost)
@@ -112,9 +113,7 @@ def _thin(child: Organism, settings: Synthesis, share: float, seed: int) -> Orga
     masks: Masks = {n: torch.rand(p.shape, generator=coins, dtype=torch.float64) < p for n, p in chances.items()}
     tensors = child.tensors | {name: child.tensors[name] * mask for name, mask in masks.items()}
     kept, masks = canonicalise(anatomy, masks)
-    thin = remove(Organism(child.genome, tensors, masks), anatomy, kept)
-    genome = thin.genome.with_masks(mask_digest(thin.masks))
-    return Organism(genome, thin.tensors, thin.masks)
+    return remove(Organism(child.genome, tensors, masks), anatomy, kept)
 
 
 def _kappa(probabilities: torch.Tensor, target: float) -> float:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from heredity.anatomy.anatomy import Anatomy, Family
+from heredity.anatomy.body import anatomy_of, build
+from heredity.anatomy.trace import trace
+from heredity.rng import numpy_generator
+from heredity.variation.environment import Environment, expected_share
+from heredity.variation.operator import Organism, mask_digest
+from heredity.variation.removal import MagnitudeRemoval, RandomRemoval, climate, cluster_sums, draw, remove
+
+
+def survivors(parent: Organism, child: Organism, family: str) -> list[int]:
+    return [parent.genome.tags[family].index(tag) for tag in child.genome.tags[family]]
+
+
+def test_magnitude_keeps_the_strongest_filters(lenet: Organism) -> None:
+    """Brute force: filters one by one, and as many as one share for all families leaves."""
+    anatomy = anatomy_of(lenet.genome)
+    child = MagnitudeRemoval(Environment(0.3)).conceive([lenet], 0)
+    share = {name: child.genome.sizes[name] / size for name, size in lenet.genome.sizes.items()}
+    assert max(share.values()) - min(share.values()) < 0.5 / 6 + 0.5 / 16, "equal but for rounding"
+    counts = {name: float(n) for name, n in child.genome.sizes.items()}
+    assert expected_share(anatomy, counts, "params") == pytest.approx(0.3, abs=0.02)
+    for layer, count in child.genome.sizes.items():
+        weight = lenet.tensors[f"{layer}.weight"]
+        strength = [float(weight[i].abs().double().sum()) for i in range(len(weight))]
+        strongest = sorted(range(len(weight)), key=lambda i: strength[i], reverse=True)[:count]
+        assert survivors(lenet, child, layer) == sorted(strongest)
+
+
+def test_random_removal_gives_all_the_same_chance(lenet: Organism) -> None:
+    n = 400
+    alive = np.zeros(16)
+    share = []
+    for seed in range(n):
+        child = RandomRemoval(Environment(0.4)).conceive([lenet], seed)
+        alive[survivors(lenet, child, "conv2")] += 1
+        total = sum(t.numel() for t in child.tensors.values())
+        share.append(total / sum(t.numel() for t in lenet.tensors.values()))
+    chance = alive.sum() / 16 / n
+    deviation = np.sqrt(chance * (1 - chance) / n)
+    assert np.abs(alive / n - chance).max() < 4.5 * deviation
+    assert np.mean(share) == pytest.approx(0.4, abs=4 * np.std(share) / np.sqrt(n))
+
+
+def test_removed_clusters_are_gone_and_the_others_compute_on(founder) -> None:
+    """Clusters that nobody reads go; weights, masks, and what they compute stay."""
+    parent = founder(3)
+    anatomy = anatomy_of(parent.genome)
+    kept = {f.name: np.arange(f.size // 3, f.size) for f in anatomy.families}
+    tensors = {name: tensor.clone() for name, tensor in parent.tensors.items()}
+    for family in anatomy.families:
+        for s in family.slices:
+            if s.role == "read":
+                gone = torch.from_numpy(s.positions[: family.size // 3].ravel())
+                tensors[s.tensor].index_fill_(s.dim, gone, 0.0)
+    masks = {name: tensors[name] != 0 for name in anatomy.positions}
+    silenced = Organism(parent.genome.with_masks(mask_digest(masks)), tensors, masks)
+    child = remove(silenced, anatomy, kept)
+    x = torch.rand(4, *parent.genome.inputs.shape)
+    with torch.no_grad():
+        expected = build(silenced.genome, silenced.tensors).eval()(x)
+        came = build(child.genome, child.tensors).eval()(x)
+    torch.testing.assert_close(came, expected, rtol=1e-4, atol=1e-5)
+    assert sum(t.numel() for t in child.tensors.values()) < 0.7 * sum(t.numel() for t in tensors.values())
+    for name, mask in child.masks.items():
+        assert torch.equal(mask, child.tensors[name] != 0)
+    assert child.genome.masks == mask_digest(child.masks)
+
+
+def test_a_cluster_of_several_filters_sums_over_all_of_them() -> None:
+    class Pair(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.norm = torch.nn.Linear(3, 4), torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
+            self.out = torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.out(self.norm(self.a(x) + self.b(x)))
+
+    module = Pair()
+    anatomy: Anatomy = trace(module, (3,))
+    (family,) = anatomy.families
+    tensors = {name: p.detach() for name, p in module.named_parameters()}
+    by_hand = [float(module.a.weight[i].abs().sum() + module.b.weight[i].abs().sum()) for i in range(4)]
+    assert cluster_sums(family, tensors) == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_the_last_one_of_a_family_is_its_most_probable() -> None:
+    kept = draw(numpy_generator(0), {"a": np.array([0.0, 0.0, 0.0]), "b": np.array([1e-12, 2e-12, 1e-12])})
+    assert kept["a"].tolist() == [0]
+    assert kept["b"].tolist() == [1]
+
+
+def test_coins_follow_their_probabilities() -> None:
+    p = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+    rng, heads = numpy_generator(1), np.zeros(5)
+    for _ in range(2000):
+        heads[draw(rng, {"a": p})["a"]] += 1
+    assert heads[0] == 0
+    assert heads[4] == 2000
+    assert np.abs(heads / 2000 - p).max() < 4.5 * np.sqrt(0.25 / 2000)
+
+
+def test_climates_are_log_normal_and_without_spread_the_same(lenet: Organism) -> None:
+    families: tuple[Family, ...] = anatomy_of(lenet.genome).families
+    assert set(climate(numpy_generator(0), families, 0.0).values()) == {1.0}
+    logs = np.log([list(climate(numpy_generator(i), families, 0.4).values()) for i in range(500)])
+    assert logs.shape == (500, 4)
+    assert np.abs(logs.mean(0)).max() < 4.5 * 0.4 / np.sqrt(500)
+    assert logs.std(0) == pytest.approx(np.full(4, 0.4), rel=0.15)
+    assert np.abs(np.corrcoef(logs.T) - np.eye(4)).max() < 0.2, "families differ independently"
