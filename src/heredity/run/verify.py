@@ -15,6 +15,7 @@ from heredity.development.birth import Individual
 from heredity.development.develop import conceive, validation_error
 from heredity.development.task import Task
 from heredity.errors import HeredityError
+from heredity.executors.worker import prepared
 from heredity.measures import sizes_of
 from heredity.measures.size import synapses
 from heredity.run.run import Run
@@ -39,7 +40,9 @@ def verify(run: Run, task: Task, numbers: Sequence[int] | None = None) -> Iterat
     living = {i.number: i for i in run.individuals if i.developed}
     for number in living if numbers is None else numbers:
         try:
-            yield number, list(_differences(run, task, living[number], living))
+            with prepared(threads=1):  # as newborns were measured: another number of threads sums in another order
+                found = list(_differences(run, task, living[number], living))
+            yield number, found
         except HeredityError as error:
             yield number, [Difference(number, "its record", "whole", error)]
 

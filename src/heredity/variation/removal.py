@@ -40,8 +40,8 @@ def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
 def climate(rng: np.random.Generator, families: Sequence[Family], spread: float, crowding: float) -> dict[str, float]:
     """By family: the factor by which its clusters' chances differ from the environment's.
 
-    The formulas of the methods set chances within a layer, and one share for the whole network lets narrow layers starve
-    (METHODS A). So life is harder in crowded families, by their size to the power -`crowding`; around that, proportions
+    The formulas of the methods set chances within a layer, and one share for the whole network lets narrow layers
+    starve. So life is harder in crowded families, by their size to the power -`crowding`; around that, proportions
     between layers are left to variation (log-normal with this `spread`) and selection.
     """
     return {family.name: float(family.size**-crowding * np.exp(spread * rng.standard_normal())) for family in families}
