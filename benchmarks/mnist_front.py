@@ -25,10 +25,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import moocore
+import msgspec
 import numpy as np
 from peers import WORKERS, Candidate, Job, pruned_ladders, searched
 from tables import print_table
@@ -235,12 +236,10 @@ def write_csv(path: Path, lines: Sequence[dict[str, object]]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    kinds = {"int": int, "float": float, "str": str}
     with path.open(newline="") as file:
         return [
-            Row(**{field.name: kinds[str(field.type)](line[field.name]) for field in fields(Row)})
-            for line in csv.DictReader(file)
-        ]
+            msgspec.convert(line, Row, strict=False) for line in csv.DictReader(file)
+        ]  # not strict: "0.5" is a number
 
 
 if __name__ == "__main__":

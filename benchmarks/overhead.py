@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,7 +237,7 @@ def own(organism: Organism) -> Tensors:
 
 
 @contextmanager
-def bare_processes(count: int) -> Iterator[list[subprocess.Popen[str]]]:
+def bare_processes(count: int) -> Generator[list[subprocess.Popen[str]]]:
     """Processes that run `bare.py`."""
     command = [sys.executable, bare.__file__]
     processes = [
@@ -271,7 +271,7 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def on(self, name: str) -> Iterator[None]:
+    def on(self, name: str) -> Generator[None]:
         """Adds what happens in the block to a name's seconds."""
         start = time.perf_counter()
         try:

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -49,8 +49,10 @@ RUNGS = 12
 """Of each ladder."""
 TRIALS = 50
 """Of the search."""
-TEST_SHARE = 0.02
-"""Share of the time that is kept for starting, the last validation and the test errors."""
+FRONT_WORTH = 4
+"""The front's test errors take two processes about as long as so many of the ancestor's: members shrink."""
+PRELOAD = ["torch", "torch._dynamo", "heredity", "torch_pruning", "optuna"]
+"""What is imported once for both processes, as heredity does it for its workers; it takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,22 @@ class Candidate:
     test_error: float = math.nan
 
 
+@dataclass(frozen=True)
+class Start:
+    """What the peers begin with: the trained ancestor, its birth, and the second at which training must end."""
+
+    ancestor: Candidate
+    birth: Birth
+    deadline: float
+
+
 @cache
 def task_of(data: str, seed: int) -> heredity.Task:
     """Data and splits as `heredity evolve` has them."""
     return heredity.load_task(data, seed=seed)
 
 
-def found(job: Job) -> tuple[Candidate, Birth]:
+def found(job: Job, started: float) -> Start:
     """The ancestor, born and grown as in a descent; leaves its weights and its logits on the training split."""
     task = task_of(job.data, job.seed)
     constructor = describe("lenet5-caffe", {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
@@ -112,7 +123,11 @@ def found(job: Job) -> tuple[Candidate, Birth]:
     grown = develop(birth, [], None, task, cache=job.folder)
     network = build(grown.organism.genome, grown.organism.tensors)
     save_file({"logits": predict(Deployed(network, task.inputs), task.train.inputs)}, job.folder / "logits.safetensors")
-    return kept(job, "ancestor", network, grown.measures["val_error"]), birth
+    begun, sample = time.monotonic(), task.validation.inputs[:500]
+    predict(Deployed(network, task.inputs), sample)
+    test_seconds = (time.monotonic() - begun) * len(task.test) / len(sample)
+    deadline = started + job.budget - 1.0 - FRONT_WORTH * test_seconds
+    return Start(kept(job, "ancestor", network, grown.measures["val_error"]), birth, deadline)
 
 
 def nobody(individual: object) -> NoReturn:
@@ -173,25 +188,25 @@ def recipe_for(birth: Birth, rate: float, seconds: float) -> Recipe:
 def with_workers(job: Job, started: float, spend: Spend) -> list[Candidate]:
     """What the peers' arms share: the ancestor, then two processes that `spend` the time, then the front."""
     job.folder.mkdir(parents=True)
-    deadline = started + (1 - TEST_SHARE) * job.budget
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch._dynamo", __name__])  # imported once, as for heredity's workers
+    context.set_forkserver_preload(PRELOAD)
     with ProcessPoolExecutor(WORKERS, context, initializer=prepare_process, initargs=(1,)) as pool:
-        ancestor, birth = pool.submit(found, job).result()
-        candidates = [ancestor, *spend(job, pool, ancestor, birth, deadline)]
-    task = task_of(job.data, job.seed)
-    costs = np.array([[c.val_error, c.params] for c in candidates])
-    front = [c for c, stays in zip(candidates, nondominated(costs), strict=True) if stays]
-    return [replace(c, test_error=test_error(task, c)) for c in front]
+        start = pool.submit(found, job, started).result()
+        candidates = [start.ancestor, *spend(job, pool, start)]
+        costs = np.array([[c.val_error, c.params] for c in candidates])
+        front = [c for c, stays in zip(candidates, nondominated(costs), strict=True) if stays]
+        errors = pool.map(test_error, [job] * len(front), front)
+        return [replace(c, test_error=error) for c, error in zip(front, errors, strict=True)]
 
 
-def test_error(task: heredity.Task, candidate: Candidate) -> float:
+def test_error(job: Job, candidate: Candidate) -> float:
     """Read once, of the front's members."""
+    task = task_of(job.data, job.seed)
     network = Deployed(lenet_of(load_file(candidate.weights)), task.inputs)
     return error_rate(predict(network, task.test.inputs), task.test.labels)
 
 
-IMPORTANCES: dict[str, Callable[[], torch_pruning.importance.Importance]] = {
+IMPORTANCES: dict[str, Callable[[], Any]] = {
     "group": lambda: torch_pruning.importance.GroupMagnitudeImportance(p=2),  # of its README
     "lamp": lambda: torch_pruning.importance.LAMPImportance(p=2),  # layers keep better proportions on a LeNet
 }
@@ -203,24 +218,25 @@ def pruned_ladders(job: Job, started: float) -> list[Candidate]:
     return with_workers(job, started, climb_down)
 
 
-def climb_down(
-    job: Job, pool: ProcessPoolExecutor, ancestor: Candidate, birth: Birth, deadline: float
-) -> list[Candidate]:
-    ladders = [pool.submit(ladder, job, i, ancestor, birth, deadline) for i in range(len(IMPORTANCES))]
+def climb_down(job: Job, pool: ProcessPoolExecutor, start: Start) -> list[Candidate]:
+    ladders = [pool.submit(ladder, job, i, start) for i in range(len(IMPORTANCES))]
     return [rung for future in ladders for rung in future.result()]
 
 
-def ladder(job: Job, place: int, ancestor: Candidate, birth: Birth, deadline: float) -> list[Candidate]:
+def ladder(job: Job, place: int, start: Start) -> list[Candidate]:
     """Prune to the next smaller size, fine-tune, and so on; every rung has the same time and starts from the last."""
     name = list(IMPORTANCES)[place]
+    ancestor, birth = start.ancestor, start.birth
     network, rungs = lenet_of(load_file(ancestor.weights)), list[Candidate]()
     for rung in range(RUNGS):
+        if time.monotonic() >= start.deadline:
+            break
         depth = (rung + (place + 1) / len(IMPORTANCES)) / RUNGS
         smaller = pruned(network, round(ancestor.params * (SMALLEST / ancestor.params) ** depth), name)
         if smaller is None:
             break
         network = smaller
-        seconds = (deadline - time.monotonic()) / (RUNGS - rung)
+        seconds = (start.deadline - time.monotonic()) / (RUNGS - rung)
         rate = birth.recipe.learning_rate * (ancestor.params / params_of(network)) ** (1 / 6)  # as in a descent
         recipe = recipe_for(birth, rate, seconds)
         try:
@@ -241,7 +257,7 @@ def pruned(network: nn.Module, size: int, importance: str) -> nn.Module | None:
         shrunk = lenet_of(tensors_of(network))
         pruner = torch_pruning.pruner.BasePruner(
             shrunk,
-            (torch.zeros(1, 1, 28, 28),),
+            torch.zeros(1, 1, 28, 28),
             importance=IMPORTANCES[importance](),
             global_pruning=True,
             pruning_ratio=hundredths / 100,
@@ -258,15 +274,15 @@ def searched(job: Job, started: float) -> list[Candidate]:
     return with_workers(job, started, search)
 
 
-def search(job: Job, pool: ProcessPoolExecutor, ancestor: Candidate, birth: Birth, deadline: float) -> list[Candidate]:
+def search(job: Job, pool: ProcessPoolExecutor, start: Start) -> list[Candidate]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=job.seed, multivariate=True, constant_liar=True)
     study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
     running: dict[Future[Candidate | None], optuna.Trial] = {}
     candidates: list[Candidate] = []
     begun = 0
-    while begun < TRIALS or running:
-        while begun < TRIALS and len(running) < WORKERS:
+    while True:
+        while begun < TRIALS and len(running) < WORKERS and time.monotonic() < start.deadline:
             trial = study.ask()
             widths = (
                 trial.suggest_int("conv1", 1, 20, log=True),
@@ -274,10 +290,12 @@ def search(job: Job, pool: ProcessPoolExecutor, ancestor: Candidate, birth: Birt
                 trial.suggest_int("fc1", 4, 500, log=True),
             )
             rate = trial.suggest_float("learning_rate", 1e-3, 3e-2, log=True)
-            seconds = (deadline - time.monotonic()) / math.ceil((TRIALS - begun) / WORKERS)
-            recipe = recipe_for(birth, rate, seconds)
+            seconds = (start.deadline - time.monotonic()) / math.ceil((TRIALS - begun) / WORKERS)
+            recipe = recipe_for(start.birth, rate, seconds)
             running[pool.submit(attempt, job, f"trial-{trial.number:02d}", widths, recipe)] = trial
             begun += 1
+        if not running:
+            return candidates
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             trial, candidate = running.pop(future), future.result()
@@ -286,7 +304,6 @@ def search(job: Job, pool: ProcessPoolExecutor, ancestor: Candidate, birth: Birt
             else:
                 study.tell(trial, (math.log(candidate.params), candidate.val_error))
                 candidates.append(candidate)
-    return candidates
 
 
 def attempt(job: Job, member: str, widths: tuple[int, int, int], recipe: Recipe) -> Candidate | None:
@@ -308,5 +325,5 @@ def attempt(job: Job, member: str, widths: tuple[int, int, int], recipe: Recipe)
         return None
 
 
-Spend = Callable[[Job, ProcessPoolExecutor, Candidate, Birth, float], list[Candidate]]
-"""Spends the time up to a deadline, on the monotonic clock, and gives what has been trained."""
+Spend = Callable[[Job, ProcessPoolExecutor, Start], list[Candidate]]
+"""Spends the time up to the deadline, on the monotonic clock, and gives what has been trained."""

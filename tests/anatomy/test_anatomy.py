@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heredity.anatomy.anatomy import Anatomy, Kept
-from heredity.anatomy.body import Ancestor, ancestor, anatomy_of
+from heredity.anatomy.body import Ancestor, anatomy_of, ancestor
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome, InputForm, positions
 from heredity.zoo.resnet import ResNet
@@ -38,9 +38,7 @@ def selections(draw: st.DrawFn) -> list[Kept]:
 
 
 def plain(anatomy: Anatomy) -> object:
-    families = [
-        (f.name, [(s.tensor, s.dim, s.role, s.positions.tolist()) for s in f.slices]) for f in anatomy.families
-    ]
+    families = [(f.name, [(s.tensor, s.dim, s.role, s.positions.tolist()) for s in f.slices]) for f in anatomy.families]
     return families, dict(anatomy.shapes), dict(anatomy.positions), anatomy.outputs, dict(anatomy.folds)
 
 

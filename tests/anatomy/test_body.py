@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from heredity.anatomy.body import ancestor, anatomy_of, build, deploy, fresh_tensors
+from heredity.anatomy.body import anatomy_of, ancestor, build, deploy, fresh_tensors
 from heredity.anatomy.build import tensors_of
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import InputForm

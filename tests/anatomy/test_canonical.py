@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def test_it_is_done_when_it_is_done(seed: int, share: float) -> None:
 @functools.cache
 def deep() -> Anatomy:
     widths = (3, 4, 3, 4, 3, 2)
-    layers = [m for a, b in zip(widths, widths[1:], strict=False) for m in (nn.Linear(a, b), nn.ReLU())]
+    layers = [m for a, b in itertools.pairwise(widths) for m in (nn.Linear(a, b), nn.ReLU())]
     return trace(nn.Sequential(*layers[:-1]), (3,))
 
 

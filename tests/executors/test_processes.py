@@ -66,13 +66,13 @@ def test_a_worker_that_dies_idle_costs_no_newborn(tmp_path: Path) -> None:
 
 
 def test_a_loop_that_takes_its_time_is_not_held_against_newborns(tmp_path: Path) -> None:
-    village = Village(tmp_path, patience=1.5)
+    village = Village(tmp_path, patience=3.0)
     statuses: list[str] = []
     with Processes(village.nursery, 2) as executor:
         list(executor.develop([village.founder(9)]))
-        for individual in executor.develop([village.founder(0), village.founder(1, "slow", 150)]):
+        for individual in executor.develop([village.founder(0), village.founder(1, "slow", 240)]):
             statuses.append(individual.status)
-            time.sleep(2)
+            time.sleep(4 if len(statuses) == 1 else 0)
     assert statuses == ["developed"] * 2
 
 
@@ -142,7 +142,7 @@ def tell(number, share):
     if number == 2 and share > 0:
         print("under way", flush=True)
 
-requests = [village.founder(0), village.founder(1, "slow", 9999), village.founder(2, "slow", 9999)]
+requests = [village.founder(0), village.founder(1, "hanging"), village.founder(2, "slow", 9999)]
 for _ in range(2):
     with Processes(village.nursery, 2, tell) as executor:
         try:
@@ -181,10 +181,10 @@ def family(session: int) -> dict[int, int]:
     return found
 
 
-def wait_until_gone(pids: Callable[[], set[int]]) -> None:
+def wait_until_gone(pids: Callable[[], set[int]], seconds: float = 3.0) -> None:
     start = time.monotonic()
     while left := pids():
-        assert time.monotonic() - start < 3, f"{left} live on"
+        assert time.monotonic() - start < seconds, f"{left} live on"
         time.sleep(0.02)
 
 
@@ -227,10 +227,13 @@ def test_workers_die_with_the_fork_server_and_with_the_loop(tmp_path: Path, loop
     assert sorted(read_until(loop, "begun")) == ["1 failed", "2 failed"], "the run goes on without them"
 
     read_until(loop, "under way")
-    assert len(family(loop.pid)) >= 4, "the loop, a new fork server and two workers"
+    processes = family(loop.pid)
+    workers = {pid for pid, parent in processes.items() if parent not in (loop.pid, os.getpid())}
+    assert len(workers) == 2
     loop.kill()
     loop.wait()
-    wait_until_gone(lambda: set(family(loop.pid)))
+    wait_until_gone(lambda: workers & family(loop.pid).keys())
+    wait_until_gone(lambda: set(family(loop.pid)), 20)  # Python takes its time to tidy up the fork server
     assert len(list((tmp_path / "blobs").iterdir())) == 1, "nothing but the founder, which both times is the same"
 
 
@@ -244,10 +247,10 @@ def test_ctrl_c_is_the_loops_to_decide(tmp_path: Path, loops: list[subprocess.Po
     assert read_until(loop, "begun") == ["interrupted"]
     read_until(loop, "under way")
     os.killpg(loop.pid, signal.SIGINT)
-    out, err = loop.communicate(timeout=30)
+    out, err = loop.communicate(timeout=60)
     assert out == "interrupted\n"
     assert (loop.returncode, err) == (0, "")
-    wait_until_gone(lambda: set(family(loop.pid)))
+    wait_until_gone(lambda: set(family(loop.pid)), 20)
 
 
 OWN_MODULE = """
@@ -290,7 +293,7 @@ def main():
 )
 def test_scripts(tmp_path: Path, loops: list[subprocess.Popen[str]], call: str, stdin: bool, expected: str) -> None:
     loops.append(loop := start(OWN_MODULE + call, tmp_path, stdin=stdin))
-    out, err = loop.communicate(timeout=60)
+    out, err = loop.communicate(timeout=180)
     named, own = out.splitlines()
     assert named == "['developed']", "a network that has a name needs no guard"
     assert own.startswith(expected), "one that the script defines does"

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -46,10 +47,8 @@ def test_families_side_by_side_along_one_dimension_add_up() -> None:
             super().__init__()
             self.a, self.b, self.c = nn.Linear(2, 3), nn.Linear(2, 4), nn.Linear(7, 2)
 
-        def forward(self, x):
-            from torch import cat
-
-            return self.c(cat([self.a(x), self.b(x)], 1))
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.c(torch.cat([self.a(x), self.b(x)], 1))
 
     body = trace(Side(), (2,))
     before = 3 * 3 + 4 * 3 + 7 * 2 + 2

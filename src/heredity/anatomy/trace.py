@@ -61,6 +61,9 @@ def _ride(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
         raise ModelError.of(
             "a network that returns one tensor of logits", f"a {type(output).__name__}", "wrap it so that it does"
         )
+    if output.dim() == 0 or len(output) != len(batch):
+        came = f"shape {tuple(output.shape)} for a batch of {len(batch)}"
+        raise ModelError.of("a network that returns logits for each example", came, "keep the batch apart")
     ride.ledger.fix(ride.labels(output), "output of the network")
     families, fixed = _families(ride)
     named = {**dict(module.named_parameters()), **dict(module.named_buffers())}

@@ -9,28 +9,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from heredity.anatomy.body import ancestor, deploy, fresh_tensors
-from heredity.anatomy.constructor import INSTANCE, Constructor, describe, provide
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.body import ancestor, fresh_tensors
+from heredity.anatomy.constructor import INSTANCE, describe, provide
+from heredity.api.checks import check_fit, check_free, check_reach, choose_cost
+from heredity.api.deadline import Deadline
 from heredity.api.names import make_executor, make_strategy, strategy_settings
 from heredity.development.birth import Individual
 from heredity.development.datasets import as_task, load_task
 from heredity.development.task import Task
-from heredity.errors import DataError, InputError, ModelError, StoreError
+from heredity.errors import DataError, InputError, StoreError
 from heredity.executors.base import Nursery
 from heredity.executors.processes import refuse_inside_worker
 from heredity.export.family import finish
 from heredity.export.onnx import file_latency_ms, graph_bytes, to_onnx
-from heredity.measures import measure_of, sizes_of
-from heredity.measures.error import predict
 from heredity.rng import derive
 from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
 from heredity.run.run import Run
-from heredity.run.settings import RunSettings, check_horizon
+from heredity.run.settings import RunSettings, check_horizon, read_settings
 from heredity.run.strategy import Horizon, Setting
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
@@ -80,18 +78,21 @@ def evolve(
     options = strategy_settings(strategy, dict(strategy_options or {}))
     cost = choose_cost(cost, targets)
     folder = RunFolder(Path(out))
-    if folder.settings.exists():
-        raise StoreError(f"expected no run in {folder.path}; came one; resume it, or choose another folder with --out")
+    check_free(folder)
     task = load_task(data, seed=seed, data_dir=data_dir) if isinstance(data, str) else as_task(data, seed=seed)
     constructor = describe(model, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
     check_fit(constructor, task)
-    check_reach(constructor, task.inputs, targets, cost)
+    check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
     blank = Organism(ancestor(constructor, task.inputs).genome, fresh_tensors(constructor, derive(seed, "blank")))
     graph = graph_bytes(to_onnx(blank), blank)  # and a network that cannot be exported is refused now, not at the end
+    check_reach(constructor, task.inputs, targets, graph)
+    deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
+    if deadline is not None:
+        deadline.check(time.monotonic() - started)
     settings = RunSettings(
         constructor=constructor,
         inputs=task.inputs,
-        data=data if isinstance(data, str) else task.name,
+        data=data if isinstance(data, str) else INSTANCE,
         task=task.digest,
         n_classes=task.n_classes,
         strategy=strategy,
@@ -107,9 +108,11 @@ def evolve(
     )
     folder.make()
     with folder.lock():
-        write_json(folder.settings, settings)
-        run = Run(folder, settings, Store.create(folder.path))
-        _live(run, task, listener or Listener(), started)
+        check_free(folder)  # another run may have come and gone since
+        store = _new_store(folder)
+        write_json(folder.settings, settings)  # last: where it lies, there is a run
+        run = Run(folder, settings, store)
+        _live(run, task, listener or Listener(), started, deadline)
     return run
 
 
@@ -134,10 +137,13 @@ def resume(
     started = time.monotonic() if started is None else started
     refuse_inside_worker()
     folder = RunFolder(Path(out))
-    run, task = reopen(folder, model=model, data=data, data_dir=data_dir)
+    read_settings(folder)  # before a lock is put where no run is
     with folder.lock():
+        run, task = reopen(folder, model=model, data=data, data_dir=data_dir)
         if not folder.front_json.exists():
-            _live(run, task, listener or Listener(), started)
+            budget, constructor = run.settings.budget_seconds, run.settings.constructor
+            deadline = None if budget is None else Deadline.of(budget, constructor, task)
+            _live(run, task, listener or Listener(), started, deadline)
     return run
 
 
@@ -153,60 +159,29 @@ def reopen(
         provide(model)
     run = Run.open(folder)
     settings = run.settings
+    if data is None and settings.data == INSTANCE:
+        raise DataError.of("the data that this run was started with", "none", "hand it over again (data=)")
     if data is None:
         task = load_task(settings.data, seed=settings.seed, data_dir=data_dir or settings.data_dir)
     else:
         task = as_task(data, seed=settings.seed)
     if task.digest != settings.task:
-        raise DataError.of("the data that the run began with", "other data", f"restore {settings.data}")
+        raise DataError.of("the data that the run began with", "other data", "restore it, or start a new run")
     return run, task
 
 
-def check_fit(constructor: Constructor, task: Task) -> None:
-    """Refuses a network that does not take the task's inputs or give its classes.
-
-    Raises:
-        ModelError: so it is.
-    """
-    outputs = ancestor(constructor, task.inputs).anatomy.outputs
-    if outputs != (task.n_classes,):
-        raise ModelError.of(
-            f"logits of shape (n, {task.n_classes}), as {task.name} has {task.n_classes} classes",
-            f"(n{''.join(f', {size}' for size in outputs)})",
-            "change the last layer or the data",
-        )
+def _new_store(folder: RunFolder) -> Store:
+    """The store of a run that begins; an empty one is left by a start that was killed before it wrote `run.json`."""
+    try:
+        return Store.create(folder.path)
+    except StoreError:
+        store = Store.open(folder.path)
+        if store.individuals():
+            raise
+        return store
 
 
-def check_reach(constructor: Constructor, inputs: InputForm, targets: Targets, cost: str) -> None:
-    """Refuses ceilings below the smallest network that the ancestor can shrink to: one cluster a family.
-
-    Raises:
-        InputError: naming the smallest.
-    """
-    first = ancestor(constructor, inputs)
-    smallest = sizes_of(first.anatomy.select({name: np.array([0]) for name in first.anatomy.sizes}))
-    for measure, ceiling in targets.ceilings.items():
-        if smallest.get(measure, 0.0) > ceiling:
-            raise InputError.of(
-                f"a ceiling of at least {smallest[measure]:,.0f} {measure}, the smallest that this network can become",
-                f"{ceiling:,.0f}",
-                "raise it, or choose a smaller ancestor",
-            )
-
-
-def choose_cost(cost: str | None, targets: Targets) -> str:
-    """The measure that is traded against error: the named cost's, or the one size that is bounded, or params.
-
-    Raises:
-        InputError: no such cost.
-    """
-    if cost is not None:
-        return measure_of(cost)
-    bounded = [measure for measure in targets.ceilings if measure != "val_error"]
-    return bounded[0] if len(bounded) == 1 else "params"
-
-
-def _live(run: Run, task: Task, listener: Listener, started: float) -> None:
+def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None) -> None:
     """Runs the loop to its end, then measures and exports the front."""
     settings, folder = run.settings, run.folder
     handed_over = settings.constructor.reference == INSTANCE
@@ -232,7 +207,9 @@ def _live(run: Run, task: Task, listener: Listener, started: float) -> None:
     strategy = make_strategy(settings.strategy, settings.strategy_settings, setting)
     run.store.blobs.clean()
     clock = Clock(run.store, started)
-    finishing = _Finishing(run, task)
+
+    def until() -> float | None:
+        return None if deadline is None else deadline.at(len(front_of(loop.individuals, run.objectives)))
 
     def latency(individual: Individual) -> float:
         organism = run.store.organism(individual)
@@ -244,43 +221,11 @@ def _live(run: Run, task: Task, listener: Listener, started: float) -> None:
             strategy,
             executor,
             clock,
-            deadline=finishing.deadline,
+            deadline=until,
             latency_ms=latency if "latency_ms" in run.objectives else None,
             listener=listener,
         )
-        finishing.watched = loop
         loop.run()
     finish(run, task, listener.finishing)
     clock.note()
     shutil.rmtree(folder.cache, ignore_errors=True)
-
-
-class _Finishing:
-    """When development must end so that the front can still be measured and exported within the budget."""
-
-    def __init__(self, run: Run, task: Task) -> None:
-        self._run = run
-        self.watched: Loop | None = None
-        self._seconds = 0.0
-        if run.settings.budget_seconds is not None:
-            self._seconds = self._measure(task)
-
-    def _measure(self, task: Task) -> float:
-        """Seconds that finishing the ancestor takes, untrained; its descendants are smaller."""
-        settings = self._run.settings
-        first = ancestor(settings.constructor, settings.inputs)
-        blank = Organism(first.genome, fresh_tensors(settings.constructor, 0))
-        start = time.monotonic()
-        to_onnx(blank)
-        exported = time.monotonic()
-        sample = task.test.inputs[:500]
-        predict(deploy(blank.genome, blank.tensors), sample)
-        return exported - start + (time.monotonic() - exported) * len(task.test) / len(sample)
-
-    def deadline(self) -> float | None:
-        """The run's second; it moves as the front grows."""
-        budget = self._run.settings.budget_seconds
-        if budget is None:
-            return None
-        members = 0 if self.watched is None else len(front_of(self.watched.individuals, self._run.objectives))
-        return budget - 1.0 - self._seconds * (max(members, 12) + 1)

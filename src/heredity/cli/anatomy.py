@@ -20,6 +20,12 @@ from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.zoo import ZOO
 
+GAP = 2
+"""Blanks between columns."""
+
+WIDE = 160
+"""Columns of text where there is no terminal."""
+
 
 def default_input(make: Callable[..., Any]) -> tuple[int, ...] | None:
     """The shape of input that a constructor builds for unless told otherwise, if it says one."""
@@ -44,7 +50,7 @@ def show_zoo() -> None:
             str(len(anatomy.families)),
             show_count(sum(anatomy.sizes.values())),
         )
-    _print(table)
+    _console().print(table)
 
 
 def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
@@ -71,28 +77,37 @@ def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
             for role in ("made", "read")
         )
         table.add_row(family.name, str(family.size), show_count(_cluster_weights(anatomy, family)), made, read)
-    _print(table)
+    _console().print(table)
     for fixed in anatomy.fixed:
         print(f"fixed: {fixed.name} ({fixed.clusters} channels): {fixed.reason}")
 
 
 def show_front(result: dict[str, Any]) -> None:
-    """The members of `front.json`."""
-    table = _table("member", "params", "of ancestor", "MACs", "bytes", "latency", "validation", "test", "parents")
+    """The members of `front.json`; on a narrow terminal with fewer columns, rather than with broken numbers."""
     first = result["ancestor"]
-    for member in result["members"]:
-        table.add_row(
-            member["id"],
-            show_count(member["params"]),
-            f"1/{first['params'] / member['params']:.1f}",
-            show_count(member["macs"]),
-            show_count(member["bytes"]),
-            "-" if member["latency_ms"] is None else f"{member['latency_ms']:.3f} ms",
-            show_share(member["val_error"]),
-            show_share(member["test_error"]),
-            ", ".join(member["parents"]) or "-",
-        )
-    _print(table)
+    rows = [
+        {
+            "member": member["id"],
+            "params": show_count(member["params"]),
+            "of ancestor": f"1/{first['params'] / member['params']:.1f}",
+            "MACs": show_count(member["macs"]),
+            "bytes": show_count(member["bytes"]),
+            "latency": "-" if member["latency_ms"] is None else f"{member['latency_ms']:.3f} ms",
+            "validation": show_share(member["val_error"]),
+            "test": show_share(member["test_error"]),
+            "parents": ", ".join(member["parents"]) or "-",
+        }
+        for member in result["members"]
+    ]
+    console = _console()
+    columns = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    for dispensable in ("parents", "of ancestor", "bytes", "MACs", "latency", "validation", "member"):
+        if sum(columns.values()) + GAP * len(columns) > console.width:
+            columns.pop(dispensable)
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    console.print(table)
     print(
         f"ancestor {first['id']}: {show_count(first['params'])} params, "
         f"validation error {show_share(first['val_error'])}, test error {show_share(first['test_error'])}"
@@ -110,13 +125,14 @@ def _cluster_weights(anatomy: Anatomy, family: Family) -> float:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
     left = {"member", "ancestor", "input", "family", "made by", "read by", "parents"}
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table
 
 
-def _print(table: Table) -> None:
+def _console() -> Console:
+    """As wide as the terminal; what is not a terminal has room."""
     console = Console()
-    console.print(table, width=None if console.is_terminal else 160)
+    return console if console.is_terminal else Console(width=WIDE)

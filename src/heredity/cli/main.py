@@ -7,6 +7,7 @@ not met · 130 interrupted, resumable.
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import time
 from collections.abc import Generator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from heredity.cli.quantities import parse_duration, parse_shape, parse_share, show_count, show_share
+from heredity.cli.quantities import parse_duration, parse_shape, parse_share, show_count, show_measure
 from heredity.errors import HeredityError, InputError
 
 if TYPE_CHECKING:  # these load torch, which takes seconds; commands import what they need
@@ -63,7 +64,8 @@ def evolve(
     out: Annotated[Path | None, typer.Option(help="A new folder for the run.", show_default=False)] = None,
 ) -> None:
     """Evolve a family of descendants of a network."""
-    from heredity.api.evolve import choose_cost, evolve
+    from heredity.api.checks import choose_cost
+    from heredity.api.evolve import evolve
     from heredity.run.settings import check_horizon
     from heredity.run.targets import Targets
 
@@ -80,8 +82,8 @@ def evolve(
     )
     options: dict[str, Any] = {} if synapses is None else {"synapses": synapses}
     folder = out or _free_folder(f"{Path(data.partition(':')[0]).stem}-{Path(model.partition(':')[0]).stem}")
-    print(f"evolving {model} on {data} into {folder}")
-    with _narrated(seconds, generations, choose_cost(cost, targets)) as narrator:
+    print(f"evolving {model} on {data} into {folder}", flush=True)
+    with _resumable(folder), _narrated(seconds, generations, choose_cost(cost, targets)) as narrator:
         run = evolve(
             model,
             data,
@@ -105,10 +107,11 @@ def evolve(
 def resume(folder: Folder, data_dir: DataDir = None) -> None:
     """Go on with a run that was interrupted."""
     from heredity.api.evolve import resume
-    from heredity.api.load import open_run
+    from heredity.run.settings import read_settings
+    from heredity.store.folder import RunFolder
 
-    settings = open_run(folder).settings
-    with _narrated(settings.budget_seconds, settings.generations, settings.cost) as narrator:
+    settings = read_settings(RunFolder(folder))
+    with _resumable(folder), _narrated(settings.budget_seconds, settings.generations, settings.cost) as narrator:
         run = resume(folder, listener=narrator, started=STARTED, data_dir=data_dir)
     _conclude(run)
 
@@ -132,10 +135,12 @@ def verify(
         if sample < 1:
             raise InputError.of("a sample of at least 1", sample, "leave --sample out for all")
         numbers = sorted(random.sample(numbers, min(sample, len(numbers))))
-    found = [difference for _, differences in verify(run, task, numbers) for difference in differences]
-    for difference in found:
-        print(difference)
-    print(f"{len(numbers)} individuals verified, {len(found)} differences")
+    found = 0
+    for _, differences in verify(run, task, numbers):
+        for difference in differences:
+            print(difference, flush=True)
+        found += len(differences)
+    print(f"{len(numbers)} individuals verified, {found} differences")
     if found:
         raise typer.Exit(1)
 
@@ -178,14 +183,35 @@ def inspect(
 
 def run() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character costs nobody a run
     try:
         sys.exit(app(standalone_mode=False))
     except (KeyboardInterrupt, typer.Abort):
-        print("heredity: interrupted; what was recorded is kept: `heredity resume DIR` goes on", file=sys.stderr)
+        _complain("interrupted")
         sys.exit(130)
-    except (UsageError, HeredityError) as error:
-        print(f"heredity: {' '.join(str(error).split())}", file=sys.stderr)
+    except typer.BadParameter as error:
+        _complain(error.format_message())  # which names the option
         sys.exit(2)
+    except (UsageError, HeredityError) as error:
+        _complain(str(error))
+        sys.exit(2)
+
+
+def _complain(message: str) -> None:
+    print(f"heredity: {' '.join(message.split())}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _resumable(folder: Path) -> Generator[None]:
+    """Ctrl-C ends a run with a word on how to go on, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = (folder / "run.json").exists()
+        _complain(f"interrupted; `heredity resume {folder}` goes on" if begun else "interrupted before the run began")
+        raise typer.Exit(130) from None
 
 
 @contextlib.contextmanager
@@ -195,7 +221,7 @@ def _narrated(budget_seconds: float | None, generations: int | None, cost: str) 
     from heredity.cli.progress import Lines, Picture
 
     console = Console()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(budget_seconds, generations, cost, STARTED)
         return
     with Picture(console, budget_seconds, generations, cost, STARTED) as picture:
@@ -216,19 +242,14 @@ def _conclude(run: Run) -> None:
     result = read_json(run.folder.front_json, dict[str, Any])
     show_front(result)
     print(f"the family is in {run.folder.path}: front.json, and a folder for each member in {run.folder.front}")
-    targets = result["targets"]
-    if not targets["met"]:
-        nearest = next((m for m in result["members"] if m["id"] == targets["nearest"]), None)
-        ceilings = ", ".join(
-            f"{name.replace('_', ' ')} {value:g}" for name, value in run.settings.targets.given.items()
+    if not result["targets"]["met"]:
+        ceilings = run.settings.targets.ceilings
+        asked = ", ".join(show_measure(name, ceiling) for name, ceiling in ceilings.items())
+        nearest = next(member for member in result["members"] if member["id"] == result["targets"]["nearest"])
+        near = ", ".join(
+            show_measure(name, nearest[name])
+            for name in dict.fromkeys((*ceilings, "params", "val_error"))
+            if nearest[name] is not None
         )
-        near = (
-            ""
-            if nearest is None
-            else (
-                f"; nearest is {nearest['id']} with {show_count(nearest['params'])} params, "
-                f"validation error {show_share(nearest['val_error'])}"
-            )
-        )
-        print(f"heredity: no member keeps {ceilings}{near}", file=sys.stderr)
+        _complain(f"no member keeps the targets ({asked}); nearest is {nearest['id']} with {near}")
         raise typer.Exit(3)

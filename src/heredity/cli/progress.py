@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from heredity.cli.quantities import show_count, show_duration, show_share
+from heredity.cli.quantities import show_duration, show_measure, show_share
 from heredity.development.birth import Birth, Individual
 from heredity.run.front import front_of
 from heredity.run.loop import Listener
@@ -28,13 +28,13 @@ class Narrator(Listener):
         self._generations = generations
         self._cost = cost
         self._started = started
-        self._living: list[Individual] = []
+        self._living: dict[int, Individual] = {}
         self._failed = 0
         self._generation = 0
 
-    def know(self, individuals: Sequence[Individual]) -> None:
-        """What earlier sessions recorded."""
-        self._living = [i for i in individuals if i.developed]
+    def know(self, individuals: Sequence[Individual], elapsed: float) -> None:
+        self._started = time.monotonic() - elapsed
+        self._living = {i.number: i for i in individuals if i.developed}
         self._failed = len(individuals) - len(self._living)
 
     def asked(self, births: Sequence[Birth], known: int) -> None:
@@ -42,13 +42,16 @@ class Narrator(Listener):
 
     def recorded(self, individual: Individual) -> None:
         if individual.developed:
-            self._living.append(individual)
+            self._living = self._living | {individual.number: individual}  # a new one: the picture is drawn by a thread
         else:
             self._failed += 1
 
+    def timed(self, individual: Individual) -> None:
+        self._living = self._living | {individual.number: individual}
+
     def front(self) -> list[Individual]:
-        """The front so far, in error and cost."""
-        return front_of(self._living, ("val_error", self._cost))
+        """The front so far, in error and cost; whose latency is the cost and not known yet is not on it."""
+        return front_of(list(self._living.values()), ("val_error", self._cost))
 
     def headline(self) -> str:
         """Generation, best error, smallest size, time left: one line."""
@@ -56,12 +59,11 @@ class Narrator(Listener):
         parts = [f"generation {self._generation}{of}", f"{len(self._living)} living"]
         if self._failed:
             parts.append(f"{self._failed} failed")
-        if self._living:
-            best = min(self._living, key=lambda i: i.measures["val_error"])
-            parts.append(f"best error {show_share(best.measures['val_error'])}")
-            near = [i for i in self._living if i.measures["val_error"] <= best.measures["val_error"] + 0.01]
-            small = min(near, key=lambda i: i.measures.get(self._cost, 0.0))
-            parts.append(f"within a point of it from {show_count(small.measures.get(self._cost, 0.0))} {self._cost}")
+        if front := self.front():
+            best = min(i.measures["val_error"] for i in front)
+            parts.append(f"best error {show_share(best)}")
+            small = min(i.measures[self._cost] for i in front if i.measures["val_error"] <= best + 0.01)
+            parts.append(f"within a point of it from {show_measure(self._cost, small)}")
         elapsed = time.monotonic() - self._started
         if self._budget is not None:
             parts.append(f"{show_duration(self._budget - elapsed)} left")
@@ -77,8 +79,9 @@ def told(individual: Individual, cost: str) -> str:
     origin = f" of {', '.join(f'{parent:04d}' for parent in birth.parents)}" if birth.parents else ""
     if not individual.developed:
         return f"{birth.number:04d}  {operator}{origin}: failed, {individual.reason}"
-    size, error = individual.measures.get(cost, individual.measures["params"]), individual.measures["val_error"]
-    return f"{birth.number:04d}  {operator}{origin}: {show_count(size)} {cost}, validation error {show_share(error)}"
+    known = cost if cost in individual.measures else "params"  # latency is measured later
+    shown = ", ".join(show_measure(name, individual.measures[name]) for name in (known, "val_error"))
+    return f"{birth.number:04d}  {operator}{origin}: {shown}"
 
 
 class Lines(Narrator):
@@ -136,16 +139,15 @@ class Picture(Narrator):
         self._bars.update(self._bars.task_ids[-1], completed=done)
 
     def _picture(self) -> Group:
-        front = self.front()
+        front, living = self.front(), self._living
         table = Table(box=None, padding=(0, 2), header_style="bold")
         for name in ("member", self._cost, "of ancestor", "validation error", "by"):
             table.add_column(name, justify="left" if name in ("member", "by") else "right")
         shown = [front[round(k * (len(front) - 1) / (ROWS - 1))] for k in range(ROWS)] if len(front) > ROWS else front
         for i in shown:
-            size, first = i.measures[self._cost], self._living[0].measures[self._cost]
-            operator = i.birth.operator.__struct_config__.tag
+            size, first = i.measures[self._cost], living[0].measures[self._cost]
             share = f"{size / first:.1%}" if size > first / 100 else f"1/{first / size:.0f}"
-            table.add_row(
-                f"{i.number:04d}", show_count(size), share, show_share(i.measures["val_error"]), str(operator)
-            )
+            shown = show_measure(self._cost, size).removesuffix(f" {self._cost}")
+            operator = str(i.birth.operator.__struct_config__.tag)
+            table.add_row(f"{i.number:04d}", shown, share, show_share(i.measures["val_error"]), operator)
         return Group(Text(self.headline(), style="bold"), self._bars, table)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Callable, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 
 from heredity.anatomy.constructor import resolve
-from heredity.development.task import Split, Task, make_task
+from heredity.development.task import Split, Task, checked_task, make_task
 from heredity.errors import DataError
 
 MNIST_VALIDATION = 6000
@@ -38,7 +40,7 @@ def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None) 
     function, _ = resolve(reference, "data", DATASETS)
     try:
         given = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError.of(f"{reference} to give data", f"{type(error).__name__}: {error}", "fix it") from error
     return as_task(given, seed=seed, name=reference)
 
@@ -50,7 +52,7 @@ def as_task(given: Any, *, seed: int, name: str = "data") -> Task:
     of either; missing splits are drawn, seeded.
     """
     if isinstance(given, Task):
-        return given
+        return checked_task(given)
     if not isinstance(given, (tuple, list)) or _is_pair(cast(Sequence[Any], given)):
         return make_task(name, _split(given, name), seed=seed)
     parts = cast(Sequence[Any], given)
@@ -61,24 +63,27 @@ def as_task(given: Any, *, seed: int, name: str = "data") -> Task:
 
 
 def _is_pair(parts: Sequence[Any]) -> bool:
-    """Whether this is `(inputs, labels)` rather than `(train, test)`: two arrays of which the second is a vector."""
-    return len(parts) == 2 and all(isinstance(p, (torch.Tensor, np.ndarray)) for p in parts) and parts[1].ndim == 1
+    """Whether this is `(inputs, labels)` rather than `(train, test)`: two arrays."""
+    return len(parts) == 2 and all(isinstance(p, (torch.Tensor, np.ndarray)) for p in parts)
 
 
 def _split(given: Any, name: str) -> Split:
     if isinstance(given, Split):
         return given
-    if isinstance(given, (tuple, list)) and _is_pair(cast(Sequence[Any], given)):
-        inputs, labels = (torch.as_tensor(part) for part in cast(Sequence[Any], given))
-        return Split(inputs, labels)
-    if isinstance(given, (tuple, list)) or not (hasattr(given, "__getitem__") and hasattr(given, "__len__")):
+    pair = isinstance(given, (tuple, list)) and _is_pair(cast(Sequence[Any], given))
+    if not pair and (
+        isinstance(given, (tuple, list)) or not (hasattr(given, "__getitem__") and hasattr(given, "__len__"))
+    ):
         came = f"a {type(given).__name__} in {name}"
         raise DataError.of("a torch Dataset or a pair (inputs, labels) of tensors", came, "return one of these")
     try:
-        examples = [given[i] for i in range(len(given))]
-        inputs = torch.stack([torch.as_tensor(x) for x, _ in examples])
-        labels = torch.tensor([int(y) for _, y in examples])
-    except (TypeError, ValueError, RuntimeError) as error:
+        if pair:
+            inputs, labels = (torch.as_tensor(part) for part in given)
+        else:
+            examples = [given[i] for i in range(len(given))]
+            inputs = torch.stack([torch.as_tensor(x) for x, _ in examples])
+            labels = torch.tensor([index(y) for _, y in examples])
+    except Exception as error:
         raise DataError.of(
             f"examples (input, label) of one shape in {name}", f"{type(error).__name__}: {error}", "check the data set"
         ) from error
@@ -123,6 +128,10 @@ def _mnist(seed: int, data_dir: str | Path | None) -> Task:
         )
         for kind, stem in (("train", "train"), ("test", "t10k"))
     }
+    for split in parts.values():
+        if len(split.inputs) != len(split.labels):
+            came = f"{len(split.inputs)} and {len(split.labels)}"
+            raise DataError.of(f"as many images as labels in {folder}", came, "fetch the files again")
     order = torch.randperm(len(parts["train"]), generator=torch.Generator().manual_seed(seed))
     validation, train = order[:MNIST_VALIDATION], order[MNIST_VALIDATION:]
     return make_task("mnist", parts["train"].take(train), parts["train"].take(validation), parts["test"], seed=seed)
@@ -149,7 +158,7 @@ def _idx(path: Path) -> torch.Tensor:
         raw = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
         shape = [int.from_bytes(raw[4 + 4 * d : 8 + 4 * d], "big") for d in range(raw[3])]
         return torch.frombuffer(bytearray(raw[4 + 4 * len(shape) :]), dtype=torch.uint8).reshape(shape)
-    except (OSError, EOFError, IndexError, RuntimeError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, IndexError, RuntimeError, ValueError) as error:
         raise DataError.of(
             f"the idx file {path.name}[.gz] in {path.parent}", f"{type(error).__name__}: {error}", "fetch it again"
         ) from error

@@ -73,7 +73,8 @@ def train(
     """Train `network` (which takes normalised input) in place on its own device, and leave it in evaluation mode.
 
     `macs` (per example) turns a budget of FLOPs into steps. `masks` are absent synapses by parameter name: their
-    weights are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless that is seconds.
+    weights are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless that is seconds;
+    layers that draw (dropout) follow torch's global random state.
 
     Raises:
         DevelopmentError: the loss is not finite.

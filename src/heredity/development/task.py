@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -11,6 +11,9 @@ import torch
 from heredity.anatomy.genome import InputForm
 from heredity.errors import DataError
 from heredity.measures.error import as_user_has_it
+
+FEWEST_TO_DRAW_FROM = 20
+"""Examples below which a missing split is not drawn: it would hold one example, or none."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,16 @@ def make_task(
     """
     named = {"training": train, "validation": validation, "test": test}
     checked = {kind: _checked(split, kind, name) for kind, split in named.items() if split is not None}
-    classes = checked["training"].labels.unique()
-    n_classes = int(max(int(split.labels.max()) for split in checked.values())) + 1
-    if len(classes) < 2:
-        raise DataError.of("training data of at least 2 classes", f"1 in {name}", "add examples of another class")
-    _check_shapes(checked, name)
     train = checked["training"]
+    n_classes = int(train.labels.max()) + 1
+    _check_agreement(checked, n_classes, name)
     shares = [(kind, part) for kind, part in (("test", 6), ("validation", 10)) if kind not in checked]
+    if shares and len(train) < FEWEST_TO_DRAW_FROM:
+        raise DataError.of(
+            f"at least {FEWEST_TO_DRAW_FROM} examples to draw splits from",
+            f"{len(train)} in {name}",
+            "add examples, or give all three splits",
+        )
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     for kind, part in shares:
         taken, order = order[: len(train) // part], order[len(train) // part :]
@@ -94,17 +100,40 @@ def make_task(
     return Task(name, train, checked["validation"], checked["test"], n_classes, _input_form(train.inputs), augmentation)
 
 
+def checked_task(task: Task) -> Task:
+    """A task that a user put together, checked like one made here.
+
+    Raises:
+        DataError: as in `make_task`; or `n_classes` or `inputs` do not fit the examples.
+    """
+    named = {"training": task.train, "validation": task.validation, "test": task.test}
+    checked = {kind: _checked(split, kind, task.name) for kind, split in named.items()}
+    _check_agreement(checked, task.n_classes, task.name)
+    shape = tuple(task.train.inputs.shape[1:])
+    if task.inputs.shape != shape:
+        raise DataError.of(
+            f"inputs of shape {task.inputs.shape}, as the task says", f"{shape} in {task.name}", "correct its InputForm"
+        )
+    return replace(task, train=checked["training"], validation=checked["validation"], test=checked["test"])
+
+
 def _checked(split: Split, kind: str, name: str) -> Split:
     inputs, labels = split.inputs, split.labels
+    if inputs.dim() < 2:
+        raise DataError.of(
+            f"{kind} inputs of shape (n, ...)", f"{tuple(inputs.shape)} in {name}", "give each example a shape"
+        )
+    if labels.dim() != 1 or labels.is_floating_point() or labels.is_complex():
+        came = f"{labels.dtype} of shape {tuple(labels.shape)} in {name}"
+        raise DataError.of(f"{kind} labels as whole numbers of shape (n,)", came, "give class numbers from 0")
     if len(inputs) == 0 or len(inputs) != len(labels):
         raise DataError.of(
             f"as many {kind} inputs as labels, at least one",
             f"{len(inputs)} and {len(labels)} in {name}",
             "check the data",
         )
-    if labels.dim() != 1 or labels.is_floating_point() or labels.is_complex():
-        came = f"{labels.dtype} of shape {tuple(labels.shape)} in {name}"
-        raise DataError.of(f"{kind} labels as whole numbers of shape (n,)", came, "give class numbers from 0")
+    if inputs.is_complex():
+        raise DataError.of(f"{kind} inputs of real numbers", f"{inputs.dtype} in {name}", "convert them")
     labels = labels.long()
     if int(labels.min()) < 0:
         raise DataError.of(f"{kind} labels from 0", f"{int(labels.min())} in {name}", "number the classes from 0")
@@ -113,24 +142,20 @@ def _checked(split: Split, kind: str, name: str) -> Split:
         if not bool(inputs.isfinite().all()):
             bad = int((~inputs.isfinite().flatten(1).all(1)).nonzero()[0])
             raise DataError.of(f"finite {kind} inputs", f"NaN or infinity in example {bad} of {name}", "clean the data")
-    if inputs.dim() < 2:
-        raise DataError.of(
-            f"{kind} inputs of shape (n, ...)", f"{tuple(inputs.shape)} in {name}", "give each example a shape"
-        )
     return Split(inputs.contiguous(), labels.contiguous())
 
 
-def _check_shapes(splits: dict[str, Split], name: str) -> None:
-    shapes = {kind: tuple(split.inputs.shape[1:]) for kind, split in splits.items()}
-    kinds = {split.inputs.dtype for split in splits.values()}
-    if len(set(shapes.values())) > 1 or len(kinds) > 1:
+def _check_agreement(splits: dict[str, Split], n_classes: int, name: str) -> None:
+    shapes = {kind: f"{split.inputs.dtype} {tuple(split.inputs.shape[1:])}" for kind, split in splits.items()}
+    if len(set(shapes.values())) > 1:
         raise DataError.of("splits of one shape and type", f"{shapes} in {name}", "resize or convert the examples")
-    classes = int(splits["training"].labels.max()) + 1
+    if len(splits["training"].labels.unique()) < 2:
+        raise DataError.of("training data of at least 2 classes", f"1 in {name}", "add examples of another class")
     for kind, split in splits.items():
-        if int(split.labels.max()) >= classes:
+        if int(split.labels.max()) >= n_classes:
             came = f"label {int(split.labels.max())} in the {kind} split of {name}"
             raise DataError.of(
-                f"labels below {classes}, as in training", came, "relabel, or add such training examples"
+                f"labels below {n_classes}, as in training", came, "relabel, or add such training examples"
             )
 
 
@@ -152,4 +177,4 @@ def normalised(stored: torch.Tensor, form: InputForm) -> torch.Tensor:
     """A stored batch as networks without their `Deployed` shell take it."""
     shape = (-1, *[1] * (len(form.shape) - 1))
     mean, std = torch.tensor(form.mean).reshape(shape), torch.tensor(form.std).reshape(shape)
-    return as_user_has_it(stored).sub_(mean.to(stored.device)).div_(std.to(stored.device))
+    return (as_user_has_it(stored) - mean.to(stored.device)).div_(std.to(stored.device))  # float input is the caller's

@@ -8,8 +8,8 @@ per request one answer: an individual, or the error that ends the run.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
+import fcntl
 import io
 import multiprocessing
 import os
@@ -31,8 +31,6 @@ from heredity.executors.worker import bring_up, one_line, prepare_process, seldo
 
 Message = None | float | Individual | StoreError | InputError
 """What a worker sends."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def serve(connection: Connection[Message, Any]) -> None:
@@ -97,16 +95,21 @@ def _tensor(array: npt.NDArray[Any]) -> torch.Tensor:
 def _die_with_the_loop() -> None:
     """However the loop's process ends, this one ends at once, and writes nothing more.
 
-    The kernel tells of the fork server's death, whose child this process is; the pipe's end of the loop's own.
+    The loop holds the other end of a pipe, which closes when it dies. A thread waits for that; where the kernel can, it
+    kills this process itself, also when a newborn hangs in a call that lets no other thread run.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     loop = multiprocessing.parent_process()
     if loop is None:
         return
+    pipe = loop.sentinel
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox that does not know it
+            fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
 
     def watch() -> None:
-        wait([loop.sentinel])
+        wait([pipe])
         os._exit(1)
 
     threading.Thread(target=watch, name="watch for the loop's end", daemon=True).start()

@@ -11,11 +11,12 @@ from safetensors.torch import save
 
 from heredity.development.task import Task
 from heredity.errors import ExportError
+from heredity.executors.worker import prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.error import error_rate, predict
 from heredity.run.run import Member, Run
 from heredity.run.targets import Targets
-from heredity.store.files import make_folder, write_atomically
+from heredity.store.files import io_errors, make_folder, write_atomically
 from heredity.store.folder import write_json
 
 
@@ -42,7 +43,8 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
     without files, with the reason. Returns what `front.json` holds.
     """
     if run.folder.front.exists():
-        shutil.rmtree(run.folder.front)  # of a session that was killed here
+        with io_errors(run.folder.front):
+            shutil.rmtree(run.folder.front)  # of a session that was killed here
     front, members = run.front, list[dict[str, Any]]()
     first = run.member("0")
     for done, member in enumerate(front):
@@ -86,7 +88,8 @@ def _measured(member: Member, task: Task, content: bytes | None) -> dict[str, An
     """A member's row, with what is measured last: the test error, and the ONNX file's latency."""
     known, number = dict(member.measures), member.individual.number
     if "test_error" not in known:
-        known["test_error"] = error_rate(predict(member.module(), task.test.inputs), task.test.labels)
+        with prepared(threads=1):  # as validation error was: another number of threads sums in another order
+            known["test_error"] = error_rate(predict(member.module(), task.test.inputs), task.test.labels)
         member.store.measured(number, "test_error", known["test_error"])
     if "latency_ms" not in known and content is not None:
         known["latency_ms"] = file_latency_ms(content, member.organism())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import warnings
+from collections.abc import Generator
 from typing import Any
 
 os.environ.setdefault(
@@ -37,8 +41,7 @@ def to_onnx(organism: Organism) -> bytes:
     network = deploy(organism.genome, organism.tensors)
     example = _inputs(organism, 2)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter's notes are about itself; the file is judged by running it
+        with _silence():
             program = torch.onnx.export(
                 network,
                 (example,),
@@ -51,10 +54,10 @@ def to_onnx(organism: Organism) -> bytes:
             )
     except Exception as error:
         raise ExportError(
-            f"torch cannot export this network: {type(error).__name__}: {error}".splitlines()[0]
+            f"expected a network that torch can export; came {_cause(error)}; change what it says, or name another"
         ) from error
     if program is None:
-        raise ExportError("torch's exporter returned nothing")
+        raise ExportError("expected a network that torch can export; came nothing from its exporter; name another")
     content = _bare(program.model_proto)
     check(content, organism)
     return content
@@ -97,6 +100,27 @@ def file_latency_ms(content: bytes, organism: Organism) -> float:
 def graph_bytes(content: bytes, organism: Organism) -> int:
     """Bytes of a file that are not weights: for all descendants of an ancestor the same or a few less."""
     return len(content) - 4 * params(anatomy_of(organism.genome))
+
+
+@contextlib.contextmanager
+def _silence() -> Generator[None]:
+    """The exporter's notes are about itself, and where it fails it prints graphs; the file is judged by running it."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+    finally:
+        logging.disable(level)
+
+
+def _cause(error: BaseException) -> str:
+    """What lies at the bottom of the exporter's error, in one line: it wraps the reason in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'without a word'}"
 
 
 def _inputs(organism: Organism, batch: int) -> torch.Tensor:

@@ -11,8 +11,9 @@ History is the state: a resumed run replays it from the start, and goes on where
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -52,6 +53,9 @@ class Clock:
 class Listener:
     """Told what happens in a run; every method may be left as it is."""
 
+    def know(self, individuals: Sequence[Individual], elapsed: float) -> None:
+        """A session begins: who was recorded in earlier ones, and the run's seconds so far."""
+
     def asked(self, births: Sequence[Birth], known: int) -> None:
         """A generation is under way; `known` of its births were recorded in an earlier session."""
 
@@ -60,6 +64,9 @@ class Listener:
 
     def recorded(self, individual: Individual) -> None:
         """An individual is in the store."""
+
+    def timed(self, individual: Individual) -> None:
+        """An individual's latency has been measured."""
 
     def finishing(self, done: int, members: int) -> None:
         """The front is being measured and exported: so many of its members are done."""
@@ -94,24 +101,38 @@ class Loop:
         """Goes on until the strategy ends or the time is up.
 
         Raises:
-            DevelopmentError: the ancestor failed: there is nobody to descend from.
+            DevelopmentError: the ancestor failed, or the time was up before it had grown: nobody can descend.
             ReplayError: the strategy asks for other births than it did when the history was recorded.
             StoreError: the store cannot be read or written.
         """
         told = 0
-        while births := self.strategy.ask(left := self._seconds_left(told)):
+        self.listener.know(self.individuals, self.clock.elapsed)
+        while (left := self._seconds_left(told)) is None or left > 0:
+            if not (births := self.strategy.ask(left)):
+                break
             known = self._replayed(births)
             self.listener.asked(births, known)
-            if known < len(births) and (left is None or left > 0):
+            if known < len(births):
                 self._develop([birth for birth in births if birth.number not in self._individuals], left)
             if any(birth.number not in self._individuals for birth in births):
                 break  # the time is up
             self._time(births)
-            if not told and not self._individuals[0].developed:
-                raise DevelopmentError(f"the ancestor failed, so nobody can descend: {self._individuals[0].reason}")
+            self._check_ancestor()
             told += len(births)
             self.strategy.tell([self._individuals[birth.number] for birth in births])
         self.clock.note()
+        self._check_ancestor()
+
+    def _check_ancestor(self) -> None:
+        first = self._individuals.get(0)
+        if first is None:
+            raise DevelopmentError(
+                "expected time to develop the ancestor; came to the budget's end; start anew with a larger --budget"
+            )
+        if not first.developed:
+            raise DevelopmentError(
+                f"expected an ancestor that develops; came {first.reason}; mend it, and start anew in another folder"
+            )
 
     def _seconds_left(self, number: int) -> float | None:
         """What is left when birth `number` is asked for: as recorded, if any of its generation is."""
@@ -134,12 +155,26 @@ class Loop:
 
     def _develop(self, births: Sequence[Birth], left: float | None) -> None:
         requests = [self._request(birth) for birth in births]
-        for individual in self.executor.develop(requests):
+        for individual in self._on_time(self.executor.develop(requests)):
             stamped = msgspec.structs.replace(individual, elapsed=self.clock.elapsed, seconds_left=left)
             self.store.record(stamped)
             self.clock.note(every=TICK)
             self._individuals[stamped.number] = stamped
             self.listener.recorded(stamped)
+
+    def _on_time(self, newborns: Iterator[Individual]) -> Iterator[Individual]:
+        """Newborns up to the deadline, also when workers hang and give no beat to look at the clock on."""
+        deadline = self.deadline()
+        if deadline is None:
+            yield from newborns
+            return
+        alarm = threading.Timer(max(0.0, deadline - self.clock.elapsed), self.executor.cancel)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield from newborns
+        finally:
+            alarm.cancel()
 
     def _request(self, birth: Birth) -> Request:
         return Request(
@@ -178,3 +213,4 @@ class Loop:
                 self.store.measured(individual.number, "latency_ms", known[shape])
                 measures = {**individual.measures, "latency_ms": known[shape]}
                 self._individuals[individual.number] = msgspec.structs.replace(individual, measures=measures)
+                self.listener.timed(self._individuals[individual.number])

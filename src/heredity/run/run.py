@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from heredity.anatomy.body import Deployed, deploy
 from heredity.development.birth import Individual
 from heredity.errors import InputError
+from heredity.measures import UNITS
 from heredity.run.front import front_of, objectives_of
-from heredity.run.settings import RunSettings
-from heredity.store.folder import RunFolder, read_json
+from heredity.run.settings import RunSettings, read_settings
+from heredity.store.folder import RunFolder
 from heredity.store.store import Store
 from heredity.variation.operator import Organism
 
@@ -62,13 +64,25 @@ class Front(Sequence[Member]):
         """The member with the least validation error that keeps all ceilings: `front.pick(params=4000)`.
 
         Raises:
-            InputError: no member keeps them.
+            InputError: no member keeps them, or there is no such measure.
         """
-        fitting = [m for m in self if all(m.measures[name] <= ceiling for name, ceiling in ceilings.items())]
+        for name, ceiling in ceilings.items():
+            if name not in UNITS or not ceiling > 0:
+                came, listed = f"{name}={ceiling}", ", ".join(UNITS)
+                raise InputError.of("ceilings above 0 by measure", came, f"choose among {listed}")
+        if not self.members:
+            raise InputError.of("a front with members", "an empty one", "resume the run first")
+
+        def excess(member: Member) -> float:
+            return max((member.measures.get(n, math.inf) / c for n, c in ceilings.items()), default=0.0)
+
+        fitting = [member for member in self if excess(member) <= 1]
         if not fitting:
-            nearest = min(self, key=lambda m: max(m.measures[n] / c for n, c in ceilings.items()))
-            came = f"none; nearest is {nearest.id} with { ({n: nearest.measures[n] for n in ceilings}) }"
-            raise InputError.of(f"a member with {ceilings} at most", came, "raise the ceilings, or evolve on")
+            nearest = min(self, key=excess)
+            asked = ", ".join(f"{name} at most {ceiling:g}" for name, ceiling in ceilings.items())
+            near = ", ".join(f"{name} {nearest.measures.get(name, math.nan):g}" for name in ceilings)
+            came = f"none, the nearest being {nearest.id} with {near}"
+            raise InputError.of(f"a member with {asked}", came, "raise the ceilings, or evolve on")
         return min(fitting, key=lambda m: (m.measures["val_error"], m.measures[self.cost]))
 
 
@@ -87,7 +101,7 @@ class Run:
         Raises:
             StoreError: there is no run in it, or it cannot be read.
         """
-        return cls(folder, read_json(folder.settings, RunSettings), Store.open(folder.path))
+        return cls(folder, read_settings(folder), Store.open(folder.path))
 
     @property
     def objectives(self) -> tuple[str, ...]:

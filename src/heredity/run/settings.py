@@ -9,8 +9,10 @@ import msgspec
 
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.genome import InputForm
-from heredity.errors import InputError
+from heredity.errors import InputError, StoreError
 from heredity.run.targets import Targets
+from heredity.store.files import io_errors
+from heredity.store.folder import RunFolder, read_json
 
 FORMAT = 1
 """Of `run.json`; a file with a larger number was written by a newer version."""
@@ -39,6 +41,32 @@ class RunSettings(msgspec.Struct, frozen=True):
     graph_bytes: int
     data_dir: str | None = None
     format: int = FORMAT
+
+
+class _Written(msgspec.Struct):
+    """The part of `run.json` that every version writes."""
+
+    format: int
+
+
+def read_settings(folder: RunFolder) -> RunSettings:
+    """How the run in a folder was started.
+
+    Raises:
+        StoreError: there is no run, a newer version wrote it, or it is damaged.
+    """
+    with io_errors(folder.settings):
+        present = folder.settings.exists()
+    if not present:
+        came = f"a folder without {folder.settings.name}" if folder.path.is_dir() else "no such folder"
+        raise StoreError(f"expected a run in {folder.path}; came {came}; check the path, or start a new run there")
+    written = read_json(folder.settings, _Written).format
+    if written > FORMAT:
+        raise StoreError(
+            f"expected {folder.settings} of format {FORMAT} at most; came format {written}; "
+            f"install the newer heredity that wrote it"
+        )
+    return read_json(folder.settings, RunSettings)
 
 
 def check_horizon(generations: int | None, budget_seconds: float | None) -> None:

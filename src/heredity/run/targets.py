@@ -45,6 +45,13 @@ class Targets(msgspec.Struct, frozen=True):
         """Ceiling by option, of those that are given."""
         return {name: ceiling for name, ceiling in msgspec.structs.asdict(self).items() if ceiling is not None}
 
-    def excess(self, measures: Mapping[str, float]) -> float:
-        """How far the worst measure lies above its ceiling, as a factor; at most 1 when all targets are met."""
-        return max((measures.get(m, math.inf) / ceiling for m, ceiling in self.ceilings.items()), default=0.0)
+    def excess(self, measures: Mapping[str, float | None]) -> float:
+        """How far the worst measure lies above its ceiling, as a factor: at most 1 when all targets are met.
+
+        What was not measured lies infinitely far.
+        """
+        shares = [
+            math.inf if (value := measures.get(measure)) is None else value / ceiling
+            for measure, ceiling in self.ceilings.items()
+        ]
+        return max(shares, default=0.0)

@@ -1,7 +1,7 @@
 """Verification: is what the store says of its individuals true?
 
 For every individual (or a sample): its weights are there and whole, its network rebuilt from them measures as recorded
-(validation error, sizes, live synapses; absent synapses are zero), and conceiving it again from its recorded parents
+(errors, sizes, live synapses; absent synapses are zero), and conceiving it again from its recorded parents
 gives the genome that was recorded and, bit for bit, the weights that it was born with.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from heredity.anatomy.body import anatomy_of, build
+from heredity.anatomy.body import anatomy_of, build, deploy
 from heredity.development.birth import Individual
 from heredity.development.develop import conceive, validation_error
 from heredity.development.task import Task
-from heredity.errors import HeredityError
 from heredity.executors.worker import prepared
 from heredity.measures import sizes_of
+from heredity.measures.error import error_rate, predict
 from heredity.measures.size import synapses
 from heredity.run.run import Run
 from heredity.variation.operator import mask_digest, weights_digest
@@ -41,10 +41,11 @@ def verify(run: Run, task: Task, numbers: Sequence[int] | None = None) -> Iterat
     for number in living if numbers is None else numbers:
         try:
             with prepared(threads=1):  # as newborns were measured: another number of threads sums in another order
-                found = list(_differences(run, task, living[number], living))
-            yield number, found
-        except HeredityError as error:
-            yield number, [Difference(number, "its record", "whole", error)]
+                differences = list(_differences(run, task, living[number], living))
+        except Exception as error:  # noqa: BLE001  # in a damaged record anything can be missing or misshapen
+            came = " ".join(f"{type(error).__name__}: {error}".split())
+            differences = [Difference(number, "what is stored", "whole", came)]
+        yield number, differences
 
 
 def _differences(
@@ -55,6 +56,9 @@ def _differences(
     anatomy = anatomy_of(organism.genome)
     found = {**sizes_of(anatomy, run.settings.graph_bytes), "synapses": float(synapses(anatomy, organism.masks))}
     found["val_error"] = validation_error(build(organism.genome, organism.tensors), task.inputs, task.validation)
+    if "test_error" in recorded:
+        network = deploy(organism.genome, organism.tensors)
+        found["test_error"] = error_rate(predict(network, task.test.inputs), task.test.labels)
     for name, value in found.items():
         if recorded.get(name) != value:
             yield Difference(number, name, recorded.get(name), value)

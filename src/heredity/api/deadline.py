@@ -1,0 +1,54 @@
+"""The deadline of a run that is bounded by time: development ends so early that the front can still be exported."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from heredity.anatomy.body import ancestor, deploy, fresh_tensors
+from heredity.anatomy.constructor import Constructor
+from heredity.development.task import Task
+from heredity.errors import InputError
+from heredity.export.onnx import to_onnx
+from heredity.measures.error import predict
+from heredity.variation.operator import Organism
+
+USUAL = 12
+"""Members that a front is expected to have, at least; time for their export is put aside from the start."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When development must end, in the run's seconds. Finishing one member takes `each` seconds."""
+
+    budget: float
+    each: float
+
+    @classmethod
+    def of(cls, budget: float, constructor: Constructor, task: Task) -> Deadline:
+        """Measures on the untrained ancestor what finishing a member takes; its descendants are smaller."""
+        first = ancestor(constructor, task.inputs)
+        blank = Organism(first.genome, fresh_tensors(constructor, 0))
+        sample = task.test.inputs[:500]
+        start = time.monotonic()
+        to_onnx(blank)
+        exported = time.monotonic()
+        predict(deploy(blank.genome, blank.tensors), sample)
+        return cls(budget, exported - start + (time.monotonic() - exported) * len(task.test) / len(sample))
+
+    def check(self, elapsed: float) -> None:
+        """Refuses a budget in which, after a start that took `elapsed` seconds, hardly anybody would be born.
+
+        Raises:
+            InputError: naming the least budget.
+        """
+        if self.at(0) < elapsed + 1:
+            least = math.ceil(1.5 * (elapsed + 2 + self.each))  # a third of it goes to finishing, see below
+            came = f"{self.budget:g} s, of which {elapsed:.0f} s passed before the ancestor's birth"
+            raise InputError.of(f"a budget of at least {least} s here", came, "give a larger --budget")
+
+    def at(self, members: int) -> float:
+        """The end of development, where the front has so many members so far."""
+        usual = min(USUAL, self.budget / 3 / self.each)  # of a small budget a third
+        return self.budget - 1 - self.each * (max(members, usual) + 1)

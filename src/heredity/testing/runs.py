@@ -1,0 +1,97 @@
+"""Runs small enough for tests: a user's file with networks and data, and what two equal runs must agree in."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from heredity.development.birth import Individual
+from heredity.store.folder import RunFolder, read_json
+from heredity.store.store import Store
+
+USERS_FILE = '''
+import os, signal, time, torch
+from torch import nn
+
+class Network(nn.Module):
+    """12 features, 16 hidden channels, 3 classes. `mischief` sees the input and the width, in training only."""
+
+    def __init__(self, mischief=None):
+        super().__init__()
+        self.hidden, self.out, self.mischief = nn.Linear(12, 16), nn.Linear(16, 3), mischief
+
+    def forward(self, x):
+        if self.training and self.mischief:
+            x = self.mischief(x, self.hidden.out_features)
+        return self.out(torch.relu(self.hidden(x)))
+
+def sound():
+    return Network()
+
+def fail(x, width):
+    """What befalls newborns of other widths than the ancestor's and the smallest."""
+    if width < 5 or width > 15:
+        return x
+    if width < 7:
+        raise ValueError("two lines\\nof grief")
+    if width < 9:
+        return x * float("nan")
+    if width < 12:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(3600)
+
+def mischievous():
+    return Network(fail)
+
+def slow():
+    return Network(lambda x, width: (time.sleep(0.01), x)[1])
+
+def data():
+    coins = torch.Generator().manual_seed(0)
+    labels = torch.arange(300) % 3
+    return torch.randn(3, 12, generator=coins)[labels] + 2 * torch.randn(300, 12, generator=coins), labels
+
+def images():
+    inputs, labels = data()
+    return ((inputs * 20 + 128).clamp(0, 255).to(torch.uint8)[:, :9].reshape(-1, 1, 3, 3), labels)
+
+def on_images():
+    return nn.Sequential(nn.Conv2d(1, 8, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3))
+'''
+"""What a user might write; as small as networks get."""
+
+QUICK = {"population": 3, "steps": (60, 30)}
+"""Settings of a strategy for which a generation takes less than a second."""
+
+
+def users_file(folder: Path) -> Path:
+    """The file above, written to a folder."""
+    path = folder / "users.py"
+    path.write_text(USERS_FILE)
+    return path
+
+
+def essence(folder: Path) -> dict[str, Any]:
+    """All that two runs of one seed must agree in, bit for bit: everything but times and latencies."""
+    place = RunFolder(folder)
+    with Store.open(folder) as store:
+        individuals = [timeless(individual) for individual in store.individuals()]
+    content = read_json(place.front_json, dict[str, Any])
+    for row in (content["ancestor"], *content["members"]):
+        del row["latency_ms"]
+    files = (*place.front.rglob("*"), *place.blobs.iterdir())
+    digests = {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
+    return {"individuals": individuals, "front": content, "files": digests}
+
+
+def timeless(individual: Individual) -> Individual:
+    """An individual without times."""
+    measures = {name: value for name, value in individual.measures.items() if name != "latency_ms"}
+    return msgspec.structs.replace(individual, measures=measures, seconds=0.0, elapsed=0.0, seconds_left=None)

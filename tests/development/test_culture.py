@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from heredity.development.culture import culture_loss, remembered_logits
+from heredity.development.recipe import Culture
+from heredity.development.task import Split
+
+
+def by_hand(student: list[list[float]], teacher: list[list[float]], labels: list[int], culture: Culture) -> float:
+    """The formula of the file's head, with nothing but exp and log."""
+
+    def softmax(logits: list[float], t: float) -> list[float]:
+        exponents = [math.exp(x / t) for x in logits]
+        return [e / sum(exponents) for e in exponents]
+
+    total, t = 0.0, culture.temperature
+    for s, z, y in zip(student, teacher, labels, strict=True):
+        hard = -math.log(softmax(s, 1.0)[y])
+        soft = sum(p * math.log(p / q) for p, q in zip(softmax(z, t), softmax(s, t), strict=True))
+        total += (1 - culture.weight) * hard + culture.weight * t * t * soft
+    return total / len(labels)
+
+
+@pytest.mark.parametrize("culture", [Culture(), Culture(0.3, 1.0), Culture(0.0, 2.0), Culture(1.0, 8.0)])
+def test_loss_and_gradient(culture: Culture) -> None:
+    torch.manual_seed(0)
+    student = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    teacher, labels = torch.randn(5, 4, dtype=torch.float64) * 3, torch.tensor([0, 3, 1, 1, 2])
+    loss = culture_loss(student, teacher, labels, culture)
+    expected = by_hand(student.tolist(), teacher.tolist(), labels.tolist(), culture)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+    loss.backward()
+    t, w = culture.temperature, culture.weight
+    with torch.no_grad():
+        hard = student.softmax(1) - F.one_hot(labels, 4)
+        soft = t * ((student / t).softmax(1) - (teacher / t).softmax(1))
+        assert torch.allclose(student.grad, ((1 - w) * hard + w * soft) / 5, atol=1e-12)
+
+
+def test_nothing_is_left_to_learn_from_oneself() -> None:
+    logits = torch.randn(6, 3)
+    assert culture_loss(logits, logits, torch.zeros(6, dtype=torch.long), Culture(1.0)).item() == pytest.approx(0)
+
+
+class TestMemory:
+    split = Split(torch.rand(7, 3), torch.arange(7) % 2)
+
+    @pytest.fixture
+    def network(self) -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+
+    def test_a_teacher_answers_once(self, tmp_path: Path, network: nn.Module) -> None:
+        built: list[int] = []
+
+        def build() -> nn.Module:
+            built.append(1)
+            return network
+
+        one = remembered_logits(tmp_path / "new", "a" * 64, build, self.split)
+        two = remembered_logits(tmp_path / "new", "a" * 64, build, self.split)
+        assert len(built) == 1
+        assert torch.equal(one, two)
+        with torch.no_grad():
+            assert torch.equal(one, network.eval()(self.split.inputs))
+        assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".safetensors"]
+        remembered_logits(tmp_path / "new", "b" * 64, build, self.split)
+        other = Split(self.split.inputs + 1, self.split.labels)
+        remembered_logits(tmp_path / "new", "a" * 64, build, other)
+        assert len(built) == 3
+        assert len(list((tmp_path / "new").iterdir())) == 3
+
+    @pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
+    def test_damaged_memory_is_made_anew(self, tmp_path: Path, network: nn.Module, damage: str) -> None:
+        logits = remembered_logits(tmp_path, "a" * 64, lambda: network, self.split)
+        (path,) = tmp_path.iterdir()
+        raw = path.read_bytes()
+        path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * len(raw)}[damage])
+        assert torch.equal(remembered_logits(tmp_path, "a" * 64, lambda: network, self.split), logits)
+        assert path.read_bytes() == raw

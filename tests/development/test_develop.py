@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from heredity.anatomy.body import anatomy_of, ancestor, build, deploy
+from heredity.anatomy.constructor import describe
+from heredity.development.birth import Birth, Individual
+from heredity.development.datasets import as_task
+from heredity.development.develop import Grown, Mentor, conceive, develop, make_teacher, validation_error
+from heredity.development.recipe import Culture, Recipe
+from heredity.development.task import Split, Task, normalised
+from heredity.errors import DevelopmentError
+from heredity.measures.size import macs, params
+from heredity.variation import Founding, Synthesis
+from heredity.variation.environment import Environment
+from heredity.variation.operator import Organism, weights_digest
+
+
+def image_task() -> Task:
+    """Bright spots in one of four corners of 8x8 images."""
+    coins = torch.Generator().manual_seed(0)
+    labels = torch.arange(240) % 4
+    images = torch.randint(90, (240, 1, 8, 8), generator=coins)
+    for corner, (row, column) in enumerate(((0, 0), (0, 4), (4, 0), (4, 4))):
+        images[labels == corner, :, row : row + 4, column : column + 4] += 120
+    parts = [(images[part].byte(), labels[part]) for part in (slice(0, 160), slice(160, 200), slice(200, 240))]
+    return as_task(tuple(parts), seed=0, name="corners")
+
+
+TASK = image_task()
+
+
+def founding_birth(recipe: Recipe, seed: int = 0) -> Birth:
+    constructor = describe("lenet5", {"input_shape": (1, 8, 8), "n_classes": 4})
+    operator = Founding(constructor, TASK.inputs)
+    return Birth(0, 0, (), operator, ancestor(constructor, TASK.inputs).genome, recipe, seed)
+
+
+def child_birth(parent: Organism, recipe: Recipe, **settings: object) -> Birth:
+    operator = Synthesis(Environment(0.4), **settings)
+    return Birth(1, 1, (0,), operator, operator.conceive([parent], 5).genome, recipe, seed=5, teacher=0)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
+    birth = founding_birth(Recipe(steps=60, batch_size=32))
+    return develop(birth, [], None, TASK, cache=tmp_path_factory.mktemp("cache"), graph_bytes=1000)
+
+
+def test_an_ancestor_grows_up(grown: Grown) -> None:
+    birth = founding_birth(Recipe(steps=60))
+    anatomy = anatomy_of(birth.genome)
+    assert grown.organism.genome == birth.genome
+    assert grown.newborn == weights_digest(conceive(birth, []))
+    assert grown.newborn != weights_digest(grown.organism)
+    assert grown.trained.steps == 60
+    assert grown.measures == {
+        "params": params(anatomy),
+        "synapses": params(anatomy),
+        "macs": macs(anatomy),
+        "bytes": 4 * params(anatomy) + 1000,
+        "val_error": pytest.approx(grown.measures["val_error"]),
+    }
+    assert grown.measures["val_error"] <= 0.1
+    module = deploy(grown.organism.genome, grown.organism.tensors)
+    with torch.no_grad():
+        wrong = module(TASK.validation.inputs.float() / 255).argmax(1) != TASK.validation.labels
+    assert grown.measures["val_error"] == wrong.double().mean()
+
+
+def test_selection_never_sees_the_test_split(tmp_path: Path) -> None:
+    spoilt = replace(TASK, test=Split(torch.zeros(0, 1, 8, 8), torch.zeros(0)))
+    recipe = Recipe(steps=3)
+    one, other = (develop(founding_birth(recipe), [], None, task, cache=tmp_path) for task in (TASK, spoilt))
+    assert one.measures == other.measures
+
+
+@pytest.mark.parametrize("synapses", [None, Environment(0.5)])
+def test_children_are_taught_and_their_parents_stay(
+    grown: Grown, tmp_path: Path, synapses: Environment | None
+) -> None:
+    parent = grown.organism
+    before = weights_digest(parent)
+    birth = child_birth(parent, Recipe(steps=40, batch_size=32, culture=Culture()), synapses=synapses)
+    mentor = Mentor(before, parent)
+    one, same = (develop(birth, [parent], mentor, TASK, cache=tmp_path) for _ in range(2))
+    assert weights_digest(parent) == before
+    assert weights_digest(one.organism) == weights_digest(same.organism)
+    assert one.measures == same.measures
+    assert len(list(tmp_path.iterdir())) == 1, "the teacher's answers are remembered"
+    assert one.organism.genome == birth.genome
+    untaught = develop(birth, [parent], None, TASK, cache=tmp_path)
+    assert weights_digest(untaught.organism) != weights_digest(one.organism)
+    if synapses is None:
+        assert one.measures["synapses"] == one.measures["params"]
+    else:
+        dead = sum(int((~mask).sum()) for mask in one.organism.masks.values())
+        assert dead > 0
+        assert one.measures["synapses"] == one.measures["params"] - dead
+        for name, mask in one.organism.masks.items():
+            assert (one.organism.tensors[name][~mask] == 0).all()
+            assert (one.organism.tensors[name][mask] != 0).any()
+
+
+def test_another_newborn_than_planned_is_refused(grown: Grown, tmp_path: Path) -> None:
+    birth = child_birth(grown.organism, Recipe(steps=1))
+    other = msgspec.structs.replace(birth, seed=6)
+    with pytest.raises(DevelopmentError, match=r"^newborn 1 has another genome than was planned for it"):
+        develop(other, [grown.organism], None, TASK, cache=tmp_path)
+
+
+def test_teachers_answer_from_memory_or_online(grown: Grown, tmp_path: Path) -> None:
+    mentor = Mentor("a" * 64, grown.organism)
+    index = torch.tensor([5, 99, 0])
+    batch = normalised(TASK.train.inputs[index], TASK.inputs)
+    remembered = make_teacher(mentor, TASK.train, Recipe(steps=1), tmp_path)(index, batch)
+    assert len(list(tmp_path.iterdir())) == 1
+    online = make_teacher(mentor, TASK.train, Recipe(steps=1, augmentation=("shift1",)), tmp_path / "none")
+    answers = online(index, batch)
+    assert not answers.requires_grad
+    assert torch.allclose(answers, remembered, atol=1e-4)
+    assert not torch.allclose(online(index, batch + 1), remembered, atol=1e-2), "it answers what it is shown"
+    assert not (tmp_path / "none").exists()
+
+
+def test_validation_error_is_that_of_the_split(grown: Grown) -> None:
+    network = build(grown.organism.genome, grown.organism.tensors)
+    right = Split(TASK.validation.inputs, TASK.validation.labels)
+    error = validation_error(network, TASK.inputs, right)
+    off = Split(TASK.validation.inputs, (TASK.validation.labels + 1) % 4)
+    assert error == grown.measures["val_error"]
+    assert validation_error(network, TASK.inputs, off) >= 1 - error
+
+
+def test_births_and_individuals_are_read_back_as_what_they_were(grown: Grown) -> None:
+    for birth in (founding_birth(Recipe(steps=60)), child_birth(grown.organism, Recipe(seconds=3, culture=Culture()))):
+        assert msgspec.json.decode(msgspec.json.encode(birth), type=Birth) == birth
+        for individual in (
+            Individual(birth, "developed", grown.measures, "a" * 64, grown.newborn, seconds=1.5, elapsed=3.0),
+            Individual(birth, "failed", reason="diverged"),
+        ):
+            assert msgspec.json.decode(msgspec.json.encode(individual), type=Individual) == individual
+            assert individual.developed == (individual.status == "developed")
+            assert individual.number == birth.number

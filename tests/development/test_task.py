@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from heredity.anatomy.genome import InputForm
+from heredity.development.task import FEWEST_TO_DRAW_FROM, Split, Task, checked_task, make_task, normalised
+from heredity.errors import DataError
+
+
+def images(n: int, seed: int = 0) -> Split:
+    """Images of which no two are alike, of three classes."""
+    coins = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(256, (n, 2, 3, 3), dtype=torch.uint8, generator=coins)
+    pixels[:, 0, 0, :2] = torch.stack([torch.arange(n) % 256, torch.arange(n) // 256], 1).to(torch.uint8)
+    return Split(pixels, torch.arange(n) % 3)
+
+
+def rows(split: Split) -> set[bytes]:
+    return {image.numpy().tobytes() for image in split.inputs}
+
+
+def refused(*words: str):
+    return pytest.raises(DataError, match=r"^expected [^\n]*; came [^\n]*; [^\n]*" if not words else _all(words))
+
+
+def _all(words: tuple[str, ...]) -> str:
+    return r"(?s)^expected (?!.*\n)" + "".join(f"(?=.*{word})" for word in words) + r".*; came .*; .+"
+
+
+class TestDrawnSplits:
+    def test_they_are_disjoint_and_seeded(self) -> None:
+        everything = images(600)
+        one, same, other = (make_task("t", everything, seed=seed) for seed in (1, 1, 2))
+        parts = (one.train, one.validation, one.test)
+        assert [len(part) for part in parts] == [440, 60, 100]
+        assert set.union(*map(rows, parts)) == rows(everything)
+        assert sum(len(rows(part)) for part in parts) == 600
+        assert one.digest == same.digest != other.digest
+        assert rows(one.test) != rows(other.test)
+
+    def test_labels_stay_with_their_examples(self) -> None:
+        everything = images(600)
+        label_of = {
+            image.numpy().tobytes(): int(y) for image, y in zip(everything.inputs, everything.labels, strict=True)
+        }
+        task = make_task("t", everything, seed=1)
+        for split in (task.train, task.validation, task.test):
+            assert [label_of[image.numpy().tobytes()] for image in split.inputs] == split.labels.tolist()
+
+    def test_what_is_given_is_kept(self) -> None:
+        train, test = images(100), images(50, seed=1)
+        task = make_task("t", train, None, test, seed=0)
+        assert task.test.digest == test.digest
+        assert [len(task.train), len(task.validation)] == [90, 10]
+        validation = images(7, seed=2)
+        whole = make_task("t", train, validation, test, seed=0)
+        assert (whole.train.digest, whole.validation.digest) == (train.digest, validation.digest)
+
+    def test_too_few_to_draw_from(self) -> None:
+        few = FEWEST_TO_DRAW_FROM
+        assert len(make_task("t", images(few), seed=0).validation) >= 1
+        with refused("at least 20 examples", f"{few - 1} in t", "give all three"):
+            make_task("t", images(few - 1), seed=0)
+        tiny = images(3)
+        assert len(make_task("t", tiny, tiny, tiny, seed=0).train) == 3, "where nothing is drawn, so few will do"
+
+
+class TestNormalisation:
+    def test_training_pixels_come_out_standard(self) -> None:
+        task = make_task("t", images(600), seed=0)
+        batch = normalised(task.train.inputs, task.inputs)
+        assert batch.mean((0, 2, 3)).tolist() == pytest.approx([0, 0], abs=1e-3)
+        assert batch.std((0, 2, 3), correction=0).tolist() == pytest.approx([1, 1], abs=1e-3)
+
+    def test_a_constant_channel_divides_by_no_zero(self) -> None:
+        split = images(60)
+        split.inputs[:, 1] = 7
+        task = make_task("t", split, seed=0)
+        assert normalised(task.train.inputs, task.inputs).isfinite().all()
+
+    def test_features_come_as_they_are(self) -> None:
+        features = Split(torch.randn(60, 5, dtype=torch.float64) * 9, torch.arange(60) % 2)
+        task = make_task("t", features, seed=0)
+        assert task.inputs == InputForm((5,))
+        assert task.train.inputs.dtype == torch.float32
+        assert torch.equal(normalised(task.train.inputs, task.inputs), task.train.inputs)
+
+
+def features(inputs: torch.Tensor | None = None, labels: torch.Tensor | None = None) -> Split:
+    return Split(
+        torch.rand(60, 4) if inputs is None else inputs, torch.arange(60) % 2 if labels is None else labels
+    )
+
+
+def spoilt(value: float) -> torch.Tensor:
+    inputs = torch.rand(60, 4)
+    inputs[17, 2] = value
+    return inputs
+
+
+BAD = {
+    "nan": (features(spoilt(math.nan)), ("finite training inputs", "example 17")),
+    "infinity": (features(spoilt(-math.inf)), ("example 17",)),
+    "one class": (features(labels=torch.full((60,), 3)), ("2 classes", "1 in t")),
+    "negative": (features(labels=torch.arange(60) - 1), ("labels from 0", "-1 in t")),
+    "float labels": (features(labels=torch.arange(60) / 2), ("whole numbers", "float32")),
+    "complex labels": (features(labels=torch.arange(60) * 1j), ("whole numbers", "complex64")),
+    "one-hot labels": (features(labels=torch.eye(60, dtype=torch.long)), ("shape .n,.", "60, 60")),
+    "a single label": (features(labels=torch.tensor(1)), ("shape .n,.",)),
+    "more labels": (features(labels=torch.arange(61) % 2), ("as many", "60 and 61")),
+    "nothing": (features(torch.rand(0, 4), torch.zeros(0, dtype=torch.long)), ("at least one", "0 and 0")),
+    "no shape": (features(torch.rand(60)), ("shape .n, ....", "60,")),
+    "no shape and nan": (features(torch.full((60,), math.nan)), ("shape .n, ....",)),
+    "one number": (features(torch.tensor(1.0)), ("shape .n, ....",)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_data_that_cannot_be_learnt_from(kind: str) -> None:
+    split, words = BAD[kind]
+    with refused(*words):
+        make_task("t", split, seed=0)
+
+
+@pytest.mark.parametrize("which", ["validation", "test"])
+def test_other_splits_are_checked_too(which: str) -> None:
+    good = features()
+    for bad, words in (
+        (features(spoilt(math.nan)), (f"finite {which} inputs",)),
+        (features(labels=torch.arange(60) % 3), ("labels below 2", f"label 2 in the {which} split")),
+        (features(torch.rand(60, 5)), ("one shape and type", "5,")),
+        (features((torch.rand(60, 4) * 255).byte()), ("one shape and type", "uint8")),
+    ):
+        given = {"validation": good, "test": good, which: bad}
+        with refused(*words):
+            make_task("t", good, given["validation"], given["test"], seed=0)
+    alone = make_task("t", good, good, features(labels=torch.zeros(60, dtype=torch.long)), seed=0)
+    assert alone.n_classes == 2, "only training needs two classes"
+
+
+class TestTasksThatUsersMake:
+    @pytest.fixture
+    def task(self) -> Task:
+        return Task("t", features(), features(), features(), 2, InputForm((4,)))
+
+    def test_sound_ones_pass(self, task: Task) -> None:
+        assert checked_task(task).digest == task.digest
+        more = replace(task, n_classes=5)
+        assert checked_task(more).n_classes == 5
+
+    def test_unsound_ones_are_refused(self, task: Task) -> None:
+        for split, words in BAD.values():
+            with refused(*words):
+                checked_task(replace(task, train=split))
+        with refused("labels below 1", "training"):
+            checked_task(replace(task, n_classes=1))
+        with refused("finite test inputs"):
+            checked_task(replace(task, test=features(spoilt(math.nan))))
+        with refused(r"\(1, 2, 2\)", r"\(4,\)"):
+            checked_task(replace(task, inputs=InputForm((1, 2, 2))))
+
+
+def test_digests_see_content_type_and_shape() -> None:
+    base = features(torch.zeros(60, 4), torch.arange(60) % 2)
+    other = [
+        Split(base.inputs.byte(), base.labels),
+        Split(base.inputs.reshape(60, 2, 2), base.labels),
+        Split(base.inputs, 1 - base.labels),
+        Split(base.inputs + 1, base.labels),
+        base.take(torch.arange(59)),
+    ]
+    assert len({split.digest for split in (base, *other)}) == 6
+    strided = Split(torch.zeros(4, 60).t(), base.labels)
+    assert strided.digest == base.digest

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import functools
+import os
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from heredity.anatomy.body import anatomy_of, deploy
+from heredity.anatomy.constructor import describe
+from heredity.anatomy.genome import InputForm
+from heredity.errors import ExportError
+from heredity.export import onnx as export
+from heredity.export.onnx import check, file_latency_ms, graph_bytes, session_of, to_onnx
+from heredity.measures.size import params
+from heredity.variation import Founding, RandomRemoval, Synthesis
+from heredity.variation.environment import Environment
+from heredity.variation.operator import Organism
+from heredity.zoo import ZOO
+
+pytestmark = pytest.mark.slow
+
+
+@functools.cache
+def organism(name: str, share: float | None = None) -> Organism:
+    """A network of the zoo, or a descendant of it, with weights and norms that are anything but fresh."""
+    shape = (3, 32, 32) if name == "resnet20" else (1, 8, 8) if name == "lenet5" else (1, 28, 28)
+    form = InputForm(shape, (0.4,) * shape[0], (0.2,) * shape[0])
+    founder = Founding(describe(name, {"input_shape": shape, "n_classes": 10}), form).conceive([], 1)
+    coins = torch.Generator().manual_seed(0)
+    tensors = {}
+    for key, t in founder.tensors.items():
+        noise = torch.rand(t.shape, generator=coins)
+        tensors[key] = noise + 0.5 if "running_var" in key else t * (1 + noise) + 0.01 * noise
+    parent = Organism(founder.genome, tensors)
+    if share is None:
+        return parent
+    return RandomRemoval(Environment(share)).conceive([parent], 3)
+
+
+@functools.cache
+def content(name: str, share: float | None = None) -> bytes:
+    return to_onnx(organism(name, share))
+
+
+DESCENDANTS = [*((name, 0.3) for name in ZOO), ("lenet5", None)]
+
+
+@pytest.mark.parametrize(("name", "share"), DESCENDANTS)
+def test_a_file_holds_the_weights_that_are_counted(name: str, share: float | None) -> None:
+    model = onnx.load_from_string(content(name, share))
+    onnx.checker.check_model(model, full_check=True)
+    held = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    assert sum(held.values()) == params(anatomy_of(organism(name, share).genome))
+
+
+@pytest.mark.parametrize(("name", "share"), DESCENDANTS)
+def test_a_file_computes_what_its_module_computes(name: str, share: float | None) -> None:
+    """Batches of any size, of pixels in [0, 1]; the oracle is the module, and the module's own normalisation."""
+    parent = organism(name, share)
+    session, module = session_of(content(name, share)), deploy(parent.genome, parent.tensors)
+    (given,), (returned,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape) == ("input", "tensor(float)", ["batch", *parent.genome.inputs.shape])
+    assert (returned.name, returned.shape[1:]) == ("logits", [10])
+    for batch in (1, 2, 5, 64):
+        images = np.random.default_rng(batch).random((batch, *parent.genome.inputs.shape), np.float32)
+        with torch.no_grad():
+            expected = module(torch.from_numpy(images)).numpy()
+        (came,) = session.run(None, {"input": images})
+        assert came.shape == (batch, 10)
+        assert np.abs(came - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
+        assert np.ptp(expected) > 0.01, "else nothing is shown"
+
+
+def test_the_same_organism_gives_the_same_bytes() -> None:
+    parent = organism("lenet5")
+    copy = Organism(parent.genome, {name: parent.tensors[name].clone() for name in reversed(parent.tensors)})
+    assert to_onnx(copy) == content("lenet5")
+    other = Organism(parent.genome, parent.tensors | {"fc3.bias": parent.tensors["fc3.bias"] + 1})
+    assert to_onnx(other) != content("lenet5")
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_a_file_tells_nothing_but_the_network(name: str) -> None:
+    raw = content(name, 0.3)
+    for private in (os.getcwd(), os.path.dirname(torch.__file__), os.path.expanduser("~"), "site-packages", ".py"):
+        assert private.encode() not in raw
+    model = onnx.load_from_string(raw)
+    assert not model.metadata_props
+    assert not model.doc_string
+    for part in (model.graph, *model.graph.node, *model.graph.initializer, *model.graph.input):
+        assert not getattr(part, "metadata_props", [])
+        assert not part.doc_string
+    assert graph_bytes(raw, organism(name, 0.3)) == len(raw) - 4 * params(anatomy_of(organism(name, 0.3).genome))
+
+
+def test_graphs_of_one_family_weigh_the_same() -> None:
+    sizes = [graph_bytes(content("lenet5", share), organism("lenet5", share)) for share in (None, 0.3)]
+    assert abs(sizes[0] - sizes[1]) < 64
+
+
+def test_masked_networks_are_exported_dense() -> None:
+    child = Synthesis(Environment(0.5), Environment(0.5)).conceive([organism("lenet5")], 2)
+    held = onnx.load_from_string(to_onnx(child)).graph.initializer
+    assert sum(int(np.prod(t.dims)) for t in held) == params(anatomy_of(child.genome))
+
+
+def test_a_file_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = organism("lenet5")
+    nudged = Organism(parent.genome, parent.tensors | {"fc3.bias": parent.tensors["fc3.bias"] + 0.01})
+    with pytest.raises(ExportError, match=r"^expected the ONNX file to equal its module .*; came 1\.0e-02; it is not"):
+        check(content("lenet5"), nudged)
+    undefined = Organism(parent.genome, parent.tensors | {"fc3.bias": parent.tensors["fc3.bias"] * float("nan")})
+    with pytest.raises(ExportError):
+        check(content("lenet5"), undefined)
+
+    class Drawing(nn.Module):
+        """Answers differently whenever asked, and was exported with what it answered first."""
+
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network, self.asked = network, 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.asked += 1
+            return self.network(x) + self.asked
+
+    monkeypatch.setattr(export, "deploy", lambda genome, tensors: Drawing(deploy(genome, tensors)).eval())
+    with pytest.raises(ExportError):
+        to_onnx(parent)
+
+
+def test_what_torch_cannot_export_is_said_in_one_line() -> None:
+    class Undecided(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits = super().forward(x)
+            return logits if bool(logits.sum() > 0) else logits + 1
+
+    form = InputForm((4,))
+    founder = Founding(describe(Undecided(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)), {}), form).conceive([], 0)
+    with pytest.raises(ExportError) as caught:
+        to_onnx(founder)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("torch cannot export this network: ")
+
+
+def test_latency_is_that_of_one_example_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+    session = session_of(content("lenet5"))
+    assert session.get_session_options().intra_op_num_threads == 1
+    assert session.get_session_options().inter_op_num_threads == 1
+
+    class Watched:
+        def run(self, outputs: None, feed: dict[str, np.ndarray]) -> object:
+            shapes.append(feed["input"].shape)
+            return session.run(outputs, feed)
+
+    monkeypatch.setattr(export, "session_of", lambda content: Watched())
+    assert 0 < file_latency_ms(content("lenet5"), organism("lenet5")) < 100
+    assert set(shapes) == {(1, 1, 8, 8)}
+    assert len(shapes) == 120
