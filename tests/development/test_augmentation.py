@@ -12,9 +12,7 @@ from heredity.rng import generator
 
 
 @given(st.integers(0, 2**32), st.integers(1, 3), st.integers(4, 7), st.integers(4, 7), st.integers(1, 3))
-def test_shifts_are_windows_of_the_padded_image(
-    seed: int, pixels: int, height: int, width: int, channels: int
-) -> None:
+def test_shifts_are_windows_of_the_padded_image(seed: int, pixels: int, height: int, width: int, channels: int) -> None:
     """Brute force: one offset explains all pixels of all channels; numbered pixels show that they are kept."""
     batch = torch.arange(5 * channels * height * width, dtype=torch.float32).reshape(5, channels, height, width)
     before = batch.clone()

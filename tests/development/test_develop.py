@@ -81,9 +81,7 @@ def test_selection_never_sees_the_test_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("synapses", [None, Environment(0.5)])
-def test_children_are_taught_and_their_parents_stay(
-    grown: Grown, tmp_path: Path, synapses: Environment | None
-) -> None:
+def test_children_are_taught_and_their_parents_stay(grown: Grown, tmp_path: Path, synapses: Environment | None) -> None:
     parent = grown.organism
     before = weights_digest(parent)
     birth = child_birth(parent, Recipe(steps=40, batch_size=32, culture=Culture()), synapses=synapses)

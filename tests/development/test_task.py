@@ -91,9 +91,7 @@ class TestNormalisation:
 
 
 def features(inputs: torch.Tensor | None = None, labels: torch.Tensor | None = None) -> Split:
-    return Split(
-        torch.rand(60, 4) if inputs is None else inputs, torch.arange(60) % 2 if labels is None else labels
-    )
+    return Split(torch.rand(60, 4) if inputs is None else inputs, torch.arange(60) % 2 if labels is None else labels)
 
 
 def spoilt(value: float) -> torch.Tensor:

@@ -44,6 +44,8 @@ def brute_force(table: np.ndarray) -> list[bool]:
 @example(np.zeros((0, 2)))
 @example(np.full((3, 2), math.nan))
 @example(np.array([[math.inf, math.inf], [1.0, math.inf], [1.0, -math.inf]]))
+@example(np.array([[2.0, 2.0, 0.0], [math.inf, 0.0, 1.0]]))  # moocore 0.3.2 by itself is wrong here,
+@example(np.array([[-math.inf, 1.0, 2.0, 0.0], [0.0, 1.0, 0.0, -math.inf], [0.0] * 4]))  # and crashes on the like
 def test_the_front_is_what_nobody_beats(table: np.ndarray) -> None:
     before = table.copy()
     assert nondominated(table).tolist() == brute_force(table)

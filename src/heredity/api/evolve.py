@@ -21,7 +21,7 @@ from heredity.development.datasets import as_task, load_task
 from heredity.development.task import Task
 from heredity.errors import DataError, InputError, StoreError
 from heredity.executors.base import Nursery
-from heredity.executors.processes import refuse_inside_worker
+from heredity.executors.processes import refuse_inside_worker, start_fork_server
 from heredity.export.family import finish
 from heredity.export.onnx import file_latency_ms, graph_bytes, to_onnx
 from heredity.rng import derive
@@ -83,6 +83,8 @@ def evolve(
     constructor = describe(model, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
     check_fit(constructor, task)
     check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
+    if workers:
+        start_fork_server()  # imports while the ancestor is exported
     blank = Organism(ancestor(constructor, task.inputs).genome, fresh_tensors(constructor, derive(seed, "blank")))
     graph = graph_bytes(to_onnx(blank), blank)  # and a network that cannot be exported is refused now, not at the end
     check_reach(constructor, task.inputs, targets, graph)

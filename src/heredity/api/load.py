@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from heredity.anatomy.body import Deployed, deploy
+from heredity.anatomy.body import Deployed, anatomy_of, deploy
 from heredity.anatomy.constructor import provide
 from heredity.anatomy.genome import Genome
 from heredity.errors import InputError, StoreError
@@ -44,7 +44,13 @@ def load(path: str | Path, *, model: nn.Module | None = None) -> Run | Deployed:
         genome = read_json(folder.path / "genome.json", Genome)
         weights = folder.path / "model.safetensors"
         try:
-            return deploy(genome, load_file(weights))
-        except (OSError, SafetensorError, KeyError) as error:
+            tensors = load_file(weights)
+        except (OSError, SafetensorError) as error:
             raise StoreError(f"expected weights in {weights}; came {error}; export the member again") from error
+        if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != anatomy_of(genome).shapes:
+            raise StoreError(
+                f"expected weights in {weights} of the shapes that {folder.path / 'genome.json'} says; came others; "
+                f"export the member again"
+            )
+        return deploy(genome, tensors)
     raise InputError.of("the folder of a run, or of an exported member", str(path), "check the path")

@@ -32,6 +32,8 @@ def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     try:
         settings = msgspec.convert({"method": name, **given}, DescentSettings)
     except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InputError):  # by the settings themselves
+            raise error.__cause__ from error
         raise InputError.of(f"settings of {name}", error, "correct it") from error
     return msgspec.to_builtins(settings)
 

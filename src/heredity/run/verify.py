@@ -39,12 +39,13 @@ def verify(run: Run, task: Task, numbers: Sequence[int] | None = None) -> Iterat
     """`(number, differences)` for each living individual, or for those with these numbers."""
     living = {i.number: i for i in run.individuals if i.developed}
     for number in living if numbers is None else numbers:
+        differences: list[Difference] = []
         try:
             with prepared(threads=1):  # as newborns were measured: another number of threads sums in another order
-                differences = list(_differences(run, task, living[number], living))
+                differences.extend(_differences(run, task, living[number], living))
         except Exception as error:  # noqa: BLE001  # in a damaged record anything can be missing or misshapen
             came = " ".join(f"{type(error).__name__}: {error}".split())
-            differences = [Difference(number, "what is stored", "whole", came)]
+            differences.append(Difference(number, "what is stored", "whole", came))
         yield number, differences
 
 

@@ -18,7 +18,7 @@ def nondominated(objectives: Objectives) -> NDArray[np.bool_]:
     finite = ~np.isnan(objectives).any(axis=1)
     front = np.zeros(len(objectives), bool)
     if finite.any():
-        front[finite] = is_nondominated(objectives[finite], keep_weakly=False)
+        front[finite] = is_nondominated(_ordinal(objectives[finite]), keep_weakly=False)
     return front
 
 
@@ -27,6 +27,14 @@ def ranks(objectives: Objectives) -> NDArray[np.int64]:
     finite = ~np.isnan(objectives).any(axis=1)
     rank = np.zeros(len(objectives), np.int64)
     if finite.any():
-        rank[finite] = pareto_rank(objectives[finite])
+        rank[finite] = pareto_rank(_ordinal(objectives[finite]))
     rank[~finite] = rank[finite].max(initial=-1) + 1
     return rank
+
+
+def _ordinal(objectives: Objectives) -> Objectives:
+    """Each column as places in its order, which is all that dominance asks for.
+
+    Infinities go this way: on them moocore 0.3.2 calls dominated rows non-dominated, or crashes.
+    """
+    return np.stack([np.unique(column, return_inverse=True)[1] for column in objectives.T], axis=1).astype(np.float64)

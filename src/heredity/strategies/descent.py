@@ -25,6 +25,7 @@ import msgspec
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
+from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of, objectives_of
@@ -59,6 +60,16 @@ class DescentSettings(msgspec.Struct, frozen=True):
     planned: int = 10
     acceleration: float = 1.1
     steps: tuple[int, int] = (2000, 800)
+
+    def __post_init__(self) -> None:
+        counts = {"population": self.population, "planned": self.planned, "steps": min(self.steps)}
+        shares = {"scarcest": self.scarcest, "ancestor_time": self.ancestor_time, "synapses": self.synapses}
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError.of(f"{name} of at least 1", count, "raise it")
+        for name, share in shares.items():
+            if share is not None and not 0 < share <= 1:
+                raise InputError.of(f"{name} in (0, 1]", share, "give a share, such as 0.5")
 
 
 class Descent(Strategy):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from heredity.development.birth import Individual
 from heredity.store.folder import RunFolder, read_json
@@ -47,7 +52,7 @@ def mischievous():
     return Network(fail)
 
 def slow():
-    return Network(lambda x, width: (time.sleep(0.01), x)[1])
+    return Network(lambda x, width: (time.sleep(0.005), x)[1])
 
 def data():
     coins = torch.Generator().manual_seed(0)
@@ -74,6 +79,13 @@ def users_file(folder: Path) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def quick_exports() -> Generator[None]:
+    """The exporter reads its whole library for every export, which takes a second; in here it does so once."""
+    with mock.patch.object(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib))):
+        yield
+
+
 def essence(folder: Path) -> dict[str, Any]:
     """All that two runs of one seed must agree in, bit for bit: everything but times and latencies."""
     place = RunFolder(folder)
@@ -84,9 +96,7 @@ def essence(folder: Path) -> dict[str, Any]:
         del row["latency_ms"]
     files = (*place.front.rglob("*"), *place.blobs.iterdir())
     digests = {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.is_file()
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()
     }
     return {"individuals": individuals, "front": content, "files": digests}
 

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from heredity.anatomy.constructor import describe
+from heredity.api.checks import check_fit, check_free, choose_cost
+from heredity.api.deadline import Deadline
+from heredity.development.datasets import as_task
+from heredity.development.task import Task
+from heredity.errors import InputError, ModelError, StoreError
+from heredity.run.targets import Targets
+from heredity.store.folder import RunFolder
+
+
+def task() -> Task:
+    return as_task((torch.randn(60, 12), torch.arange(60) % 3), seed=0, name="sample")
+
+
+class Pair(nn.Linear):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().forward(x), x
+
+
+class Mean(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().forward(x).mean(0, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.Sequential(nn.Linear(13, 9), nn.Linear(9, 3)), "a network that takes a batch of shape (2, 12); came"),
+        (
+            nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 7)),
+            "logits of shape (n, 3), as sample has 3 classes; came (n, 7);",
+        ),
+        (nn.Sequential(nn.Linear(12, 9).requires_grad_(False)), "a network with trainable weights; came"),
+        (Pair(12, 3), "a network that returns one tensor of logits; came a tuple"),
+        (Mean(12, 3), "a network that returns logits for each example; came shape (1, 3) for a batch of 2"),
+        (nn.Linear(12, 3), "a network with hidden channels that can change; came none"),
+    ],
+)
+def test_networks_that_do_not_fit(network: nn.Module, message: str) -> None:
+    sample = task()
+    with pytest.raises(ModelError) as refused:
+        check_fit(describe(network, {}), sample)
+    assert str(refused.value).startswith(f"expected {message}")
+    assert "\n" not in str(refused.value)
+
+
+def test_one_that_fits() -> None:
+    check_fit(describe(nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 3)), {}), task())
+
+
+def test_the_cost_is_the_one_that_is_bounded() -> None:
+    assert choose_cost(None, Targets()) == "params"
+    assert choose_cost(None, Targets(max_error=0.1)) == "params"
+    assert choose_cost(None, Targets(max_macs=9, max_error=0.1)) == "macs"
+    assert choose_cost(None, Targets(max_macs=9, max_bytes=9)) == "params"
+    assert choose_cost("latency", Targets(max_macs=9)) == "latency_ms"
+    with pytest.raises(InputError, match="expected a cost; came 'speed'; choose among"):
+        choose_cost("speed", Targets())
+
+
+def test_a_new_folder_is_free_and_stays_unmade(tmp_path: Path) -> None:
+    check_free(RunFolder(tmp_path / "a" / "b"))
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(StoreError, match="file, which is not a folder; choose another"):
+            check_free(RunFolder(path))
+
+
+def test_a_name_that_no_file_system_takes(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="file name too long"):
+        check_free(RunFolder(tmp_path / ("x" * 300)))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="which is read-only; choose another"):
+        check_free(RunFolder(tmp_path / "run"))
+
+
+class TestDeadline:
+    def test_time_is_put_aside_for_the_front(self) -> None:
+        deadline = Deadline(budget=600, each=2)
+        assert deadline.at(0) == deadline.at(12) == 600 - 1 - 2 * 13
+        assert deadline.at(40) == 600 - 1 - 2 * 41
+
+    def test_of_a_small_budget_a_third(self) -> None:
+        assert Deadline(budget=30, each=2).at(0) == 30 - 1 - 2 * (5 + 1)
+        assert Deadline(budget=30, each=2).at(9) == 30 - 1 - 2 * 10
+
+    @pytest.mark.parametrize("each", [0.01, 1, 5])
+    @pytest.mark.parametrize("elapsed", [0, 3, 20])
+    def test_the_least_budget_that_it_names_is_enough(self, each: float, elapsed: float) -> None:
+        with pytest.raises(InputError, match=r"expected a budget of at least (\d+) s here; came 0.5 s") as refused:
+            Deadline(0.5, each).check(elapsed)
+        least = int(str(refused.value).split("at least ")[1].split()[0])
+        Deadline(least, each).check(elapsed)

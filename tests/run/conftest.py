@@ -1,0 +1,44 @@
+"""Births and individuals out of thin air, and exports that are quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.genome import Genome, InputForm
+from heredity.development.birth import Birth, Individual
+from heredity.development.recipe import Recipe
+from heredity.testing.runs import quick_exports, users_file
+from heredity.variation.founding import Founding
+
+MakeIndividual = Callable[..., Individual]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_exports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    with quick_exports():
+        yield
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's file."""
+    return users_file(tmp_path_factory.mktemp("users"))
+
+
+@pytest.fixture
+def individual() -> MakeIndividual:
+    """Makes individuals with measurements given as keywords; without any it has failed."""
+
+    def make(number: int, **measures: float) -> Individual:
+        constructor, inputs = Constructor("net.py:net", {}, "structure"), InputForm((4,))
+        genome = Genome(constructor, inputs, {"hidden": ((0, 0), (0, number))})
+        birth = Birth(number, 0, (), Founding(constructor, inputs), genome, Recipe(steps=1), seed=number)
+        if not measures:
+            return Individual(birth, "failed", reason="diverged")
+        return Individual(birth, "developed", measures, weights=f"{number:064d}")
+
+    return make
