@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.mark.slow
 def test_the_python_example_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     script = tmp_path / "example.py"
     script.write_text(example)
     done = subprocess.run(
