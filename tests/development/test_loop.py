@@ -73,15 +73,19 @@ def test_training_is_what_a_bare_loop_does() -> None:
 
 
 def test_an_epoch_shows_every_example_once_in_a_new_order() -> None:
-    seen: list[torch.Tensor] = []
-    labels = torch.arange(10) % 2
-    split = Split(torch.arange(10.0)[:, None].repeat(1, 6), labels)
-    module = network()
-    module.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0][:, 0]))
-    train(module, split, FORM, Recipe(epochs=3, batch_size=5), seed=1)
-    epochs = [torch.cat(seen[2 * i : 2 * i + 2]).tolist() for i in range(3)]
+    split = Split(torch.arange(10.0)[:, None].repeat(1, 6), torch.arange(10) % 2)
+
+    def shown(seed: int) -> list[tuple[float, ...]]:
+        seen: list[torch.Tensor] = []
+        module = network()
+        module.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0][:, 0]))
+        train(module, split, FORM, Recipe(epochs=3, batch_size=5), seed=seed)
+        return [tuple(torch.cat(seen[2 * i : 2 * i + 2]).tolist()) for i in range(3)]
+
+    epochs = shown(1)
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert len(set(epochs)) == 3
+    assert shown(1) == epochs != shown(2)
 
 
 class TestBudgets:

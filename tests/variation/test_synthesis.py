@@ -161,6 +161,14 @@ class TestSynapses:
         assert set(child.masks) == {f"{layer}.weight" for layer in ("conv1", "conv2", "fc1", "fc2", "fc3")}
         assert live / total == pytest.approx(0.6, abs=4.5 * math.sqrt(0.25 / total) + 1e-3)
 
+    def test_sharpness_spares_the_strong(self, lenet: Organism) -> None:
+        def heard(sharpness: float) -> float:
+            operator = Synthesis(Environment(1.0), Environment(0.5), sharpness=sharpness)
+            child = operator.conceive([lenet], 3)
+            return sum(float(child.tensors[name].abs().sum()) for name in child.masks)
+
+        assert heard(8.0) > 1.1 * heard(1.0), "of as many synapses"
+
     def test_raw_keeps_by_the_formula(self, lenet: Organism) -> None:
         parent = organism(1, lenet)
         child = Synthesis(Environment(1.0), Environment(0.8), sampling="raw").conceive([parent], 3)

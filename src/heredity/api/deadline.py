@@ -27,15 +27,16 @@ class Deadline:
 
     @classmethod
     def of(cls, budget: float, constructor: Constructor, task: Task) -> Deadline:
-        """Measures on the untrained ancestor what finishing a member takes; its descendants are smaller."""
+        """Measures on the untrained ancestor what finishing a member takes; its descendants are smaller.
+
+        The quickest of a few tries counts: other programs slow single ones down, and so do our own workers' imports.
+        """
         first = ancestor(constructor, task.inputs)
         blank = Organism(first.genome, fresh_tensors(constructor, 0))
-        sample = task.test.inputs[:500]
-        start = time.monotonic()
-        to_onnx(blank)
-        exported = time.monotonic()
-        predict(deploy(blank.genome, blank.tensors), sample)
-        return cls(budget, exported - start + (time.monotonic() - exported) * len(task.test) / len(sample))
+        begin, tries = time.monotonic(), list[float]()
+        while not tries or (len(tries) < 3 and time.monotonic() - begin < min(3.0, budget / 100)):
+            tries.append(_finishing(blank, task))
+        return cls(budget, min(tries))
 
     def check(self, elapsed: float) -> None:
         """Refuses a budget in which, after a start that took `elapsed` seconds, hardly anybody would be born.
@@ -52,3 +53,13 @@ class Deadline:
         """The end of development, where the front has so many members so far."""
         usual = min(USUAL, self.budget / 3 / self.each)  # of a small budget a third
         return self.budget - 1 - self.each * (max(members, usual) + 1)
+
+
+def _finishing(organism: Organism, task: Task) -> float:
+    """Seconds that it takes to export an organism and to test it."""
+    sample = task.test.inputs[:500]
+    start = time.monotonic()
+    to_onnx(organism)
+    exported = time.monotonic()
+    predict(deploy(organism.genome, organism.tensors), sample)
+    return exported - start + (time.monotonic() - exported) * len(task.test) / len(sample)

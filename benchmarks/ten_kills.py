@@ -1,0 +1,114 @@
+"""Kills one run again and again at random moments, resumes it each time, and compares it with an unbroken one.
+
+    python benchmarks/ten_kills.py [--kills 10] [--workers 2] [--data digits] [--model lenet5] [--generations 2]
+
+By turns SIGKILL hits the loop alone and its whole process group. After each kill nothing of the run may live on for
+more than three seconds, and nothing may be written then. At the end everything but times and latencies must be equal:
+the records of all individuals, their weights, `front.json`, and every exported file. Exit code 1 if not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from heredity.testing.runs import essence
+
+
+def session(leader: int) -> set[int]:
+    """The living processes of a session."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            except OSError:
+                continue
+            if int(its) == leader and state not in "ZX":
+                found.add(int(entry.name))
+    return found
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "heredity", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def finish(*arguments: str) -> float:
+    """Seconds that a command takes, which must succeed."""
+    began = time.monotonic()
+    process = start(*arguments)
+    _, complaint = process.communicate()
+    if process.returncode:
+        sys.exit(f"{' '.join(arguments)} ended with {process.returncode}: {complaint.decode()}")
+    return time.monotonic() - began
+
+
+def contents(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def kill_after(process: subprocess.Popen[bytes], seconds: float, group: bool, out: Path) -> bool:
+    """Whether it was killed; False if it had ended before."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(3)
+        if left := session(process.pid):
+            sys.exit(f"processes {left} outlive the loop")
+        before = contents(out)
+        time.sleep(1)
+        if contents(out) != before:
+            sys.exit("somebody writes although the loop is dead")
+        return True
+    if process.returncode:
+        sys.exit(f"it ended with {process.returncode}: {process.communicate()[1].decode()}")
+    return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--data", default="digits")
+    parser.add_argument("--model", default="lenet5")
+    parser.add_argument("--generations", type=int, default=2)
+    parser.add_argument("--dice", type=int, default=None, help="seed of the moments; else they are new each time")
+    given = parser.parse_args()
+    dice = random.Random(given.dice)
+    with tempfile.TemporaryDirectory() as folder:
+        out, unbroken = Path(folder) / "killed", Path(folder) / "unbroken"
+        options = ["--model", given.model, "--data", given.data, "--generations", str(given.generations)]
+        options += ["--workers", str(given.workers), "--out"]
+        whole = finish("evolve", *options, str(unbroken))
+        print(f"unbroken: {whole:.0f} s", flush=True)
+        kills = 0
+        while kills < given.kills and not (out / "front.json").exists():
+            begun = (out / "run.json").exists()
+            process = start("resume", str(out)) if begun else start("evolve", *options, str(out))
+            # most kills come soon, so that there is something left for the next; what ends, ends
+            seconds = whole * dice.uniform(0.1, 0.1 + 2 / given.kills) + 3
+            if kill_after(process, seconds, group=kills % 2 == 1, out=out):
+                kills += 1
+                born = len(list((out / "blobs").glob("*.safetensors")))
+                print(f"kill {kills} after {seconds:.1f} s: {born} born", flush=True)
+        if not (out / "front.json").exists():
+            finish("resume", str(out))
+        same = essence(out) == essence(unbroken)
+        print(f"{kills} kills; the run is {'equal to' if same else 'ANOTHER than'} the unbroken one")
+        finish("verify", str(out))
+        print("verified")
+    return 0 if same and kills else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
