@@ -176,8 +176,11 @@ def _new_store(folder: RunFolder) -> Store:
     """The store of a run that begins; an empty one is left by a start that was killed before it wrote `run.json`."""
     try:
         return Store.create(folder.path)
-    except StoreError:
-        store = Store.open(folder.path)
+    except StoreError as error:
+        try:
+            store = Store.open(folder.path)
+        except StoreError:
+            raise error from None
         if store.individuals():
             raise
         return store

@@ -1,0 +1,233 @@
+"""Commands and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from heredity.api import evolve as facade
+from heredity.executors.base import Nursery
+from heredity.testing.runs import QUICK
+
+from .conftest import Heredity
+
+COMMANDS = ("evolve", "resume", "verify", "export", "inspect")
+
+
+@pytest.fixture(scope="session")
+def finished(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, begun from Python with quick settings."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    model, data = f"{users}:sound", f"{users}:data"
+    facade.evolve(model, data, generations=1, strategy_options=QUICK, workers=0, out=out).store.close()
+    return out
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strategies take quick settings where the command line names none."""
+    whole = facade.strategy_settings
+    monkeypatch.setattr(facade, "strategy_settings", lambda name, given: whole(name, {**QUICK, **given}))
+
+
+def test_help_is_there_at_once() -> None:
+    fastest = 9.0
+    for _ in range(3):
+        start = time.monotonic()
+        found = subprocess.run([sys.executable, "-m", "heredity", "--help"], capture_output=True, text=True, check=True)
+        fastest = min(fastest, time.monotonic() - start)
+    assert fastest < 1, "it loads torch"
+    for command in COMMANDS:
+        assert f"\n  {command} " in found.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_explained(heredity: Heredity, command: str) -> None:
+    code, out, _ = heredity(command, "--help")
+    assert code == 0
+    from heredity.cli.main import app
+
+    (info,) = (c for c in app.registered_commands if c.callback is not None and c.callback.__name__ == command)
+    assert info.callback is not None
+    assert info.callback.__doc__ is not None
+    assert " ".join(info.callback.__doc__.split()) in " ".join(out.split())
+    rows = out.partition("Options:")[2].replace("\n" + " " * 12, " ").splitlines()
+    assert all(len(row.split("  ")) > 1 for row in rows if row.startswith("  --"))
+
+
+@pytest.mark.usefixtures("quick")
+def test_evolve_and_all_that_follows(heredity: Heredity, users: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("--model", f"{users}:sound", "--data", f"{users}:data", "--generations", 2, "--workers", 0)
+    code, said, complaint = heredity("evolve", *options, "--seed", 3, "--out", out)
+    assert (code, complaint) == (0, "")
+    front = json.loads((out / "front.json").read_text())
+    lines = said.splitlines()
+    assert lines[0] == f"evolving {users}:sound on {users}:data into {out}"
+    assert lines[1].startswith("generation 0 of 2 · 0 living · ")
+    assert lines[2].startswith("  0000  founding: 259 params, validation error ")
+    assert sum(line.startswith("  0") for line in lines) == 7
+    assert f"measuring and exporting {len(front['members'])} members" in lines
+    header = next(k for k, line in enumerate(lines) if line.startswith("member  params  of ancestor  MACs  bytes  latency"))
+    assert [line.split()[0] for line in lines[header + 1 : header + 1 + len(front["members"])]] == [
+        member["id"] for member in front["members"]
+    ]
+
+    content = (out / "front.json").read_bytes()
+    code, said, complaint = heredity("resume", out)
+    assert (code, complaint) == (0, "")
+    assert "generation" not in said
+    assert (out / "front.json").read_bytes() == content
+
+    code, said, complaint = heredity("verify", out)
+    assert (code, said, complaint) == (0, "7 individuals verified, 0 differences\n", "")
+    assert heredity("verify", out, "--sample", 2).out == "2 individuals verified, 0 differences\n"
+
+    code, said, complaint = heredity("export", out, "0002")
+    assert (code, complaint) == (0, "")
+    assert {path.name for path in (out / "export" / "0002").iterdir()} == {
+        *("model.onnx", "model.safetensors", "genome.json")
+    }
+    assert heredity("export", out, "2", "--out", tmp_path / "mine").code == 0
+    for name in ("model.onnx", "model.safetensors", "genome.json"):
+        assert (tmp_path / "mine" / name).read_bytes() == (out / "export" / "0002" / name).read_bytes()
+
+
+def test_inspect(heredity: Heredity, users: Path) -> None:
+    code, out, err = heredity("inspect", f"{users}:sound", "--input", "12")
+    assert (code, err) == (0, "")
+    assert "259 params, 240 MACs" in out
+    assert heredity("inspect", f"{users}:sound").err.startswith("heredity: expected the shape of ")
+    assert heredity("inspect", f"{users}:sound", "--input", "12x").code == 2
+
+
+@pytest.mark.slow
+def test_inspect_the_zoo(heredity: Heredity) -> None:
+    code, out, err = heredity("inspect")
+    assert (code, err) == (0, "")
+    assert "lenet5-caffe      1x28x28  431,080" in out
+
+
+class TestVerify:
+    def test_a_truncated_blob(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
+        copy = Path(shutil.copytree(finished, tmp_path / "copy"))
+        blob = next((copy / "blobs").iterdir())
+        blob.write_bytes(blob.read_bytes()[:-1])
+        code, out, err = heredity("verify", copy)
+        assert (code, err) == (1, "")
+        assert "what is stored is recorded as whole, found StoreError: expected" in out
+        assert out.splitlines()[-1].startswith("4 individuals verified, ")
+
+    def test_a_sample_of_none(self, heredity: Heredity, finished: Path) -> None:
+        assert heredity("verify", finished, "--sample", 0).err.startswith("heredity: expected a sample of at least 1")
+
+
+class TestTargets:
+    def evolve(self, heredity: Heredity, users: Path, out: Path, *options: object) -> tuple[int, str, dict[str, object]]:
+        common = ("--model", f"{users}:sound", "--data", f"{users}:data", "--workers", 0, "--out", out)
+        code, _, complaint = heredity("evolve", *common, "--generations", 1, *options)
+        return code, complaint, json.loads((out / "front.json").read_text())
+
+    @pytest.mark.usefixtures("quick")
+    @pytest.mark.parametrize(
+        ("options", "measure", "ceiling"),
+        [
+            (("--max-params", 100, "--max-error", "90%"), "params", 100),
+            (("--max-macs", 100), "macs", 100),
+            (("--max-bytes", 1200), "bytes", 1200),
+        ],
+    )
+    def test_met(
+        self, heredity: Heredity, users: Path, tmp_path: Path, options: tuple[object, ...], measure: str, ceiling: int
+    ) -> None:
+        code, complaint, front = self.evolve(heredity, users, tmp_path / "run", *options)
+        assert (code, complaint) == (0, "")
+        targets, members = front["targets"], front["members"]
+        assert isinstance(targets, dict)
+        assert isinstance(members, list)
+        (keeper,) = (member for member in members if member["id"] == targets["nearest"])
+        assert (targets["met"], targets[f"max_{measure}"]) == (True, ceiling)
+        assert keeper[measure] <= ceiling
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["cost"] == measure
+
+    @pytest.mark.usefixtures("quick")
+    def test_not_met(self, heredity: Heredity, users: Path, tmp_path: Path) -> None:
+        options = ("--max-error", "0.0001%", "--max-params", 60)
+        code, complaint, front = self.evolve(heredity, users, tmp_path / "run", *options)
+        assert code == 3
+        targets = front["targets"]
+        assert isinstance(targets, dict)
+        assert targets["met"] is False
+        assert complaint.startswith("heredity: no member keeps the targets (60 params, validation error 0.00 %); nearest is ")
+        assert f"nearest is {targets['nearest']} with " in complaint
+        assert complaint.count("\n") == 1
+        assert heredity("resume", tmp_path / "run").code == 3
+
+    @pytest.mark.usefixtures("quick")
+    def test_latency_is_a_cost_and_a_ceiling(self, heredity: Heredity, users: Path, tmp_path: Path) -> None:
+        code, complaint, front = self.evolve(heredity, users, tmp_path / "run", "--max-latency-ms", 1e-7)
+        assert code == 3
+        assert "no member keeps the targets (0.000 ms); nearest is " in complaint
+        members = front["members"]
+        assert isinstance(members, list)
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["cost"] == "latency_ms"
+        assert [m["latency_ms"] for m in members] == sorted((m["latency_ms"] for m in members), reverse=True)
+
+
+@pytest.mark.slow
+def test_misbehaving_newborns_are_recorded_and_the_run_goes_on(
+    heredity: Heredity, users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facade, "Nursery", partial(Nursery, patience=4.0))
+    options = {"population": 12, "steps": (60, 40), "scarcest": 0.3}
+    whole = facade.strategy_settings
+    monkeypatch.setattr(facade, "strategy_settings", lambda name, given: whole(name, {**options, **given}))
+    out = tmp_path / "run"
+    model, data = f"{users}:mischievous", f"{users}:data"
+    code, said, complaint = heredity(
+        *("evolve", "--model", model, "--data", data, "--generations", 2, "--workers", 2, "--out", out)
+    )
+    assert (code, complaint) == (0, "")
+    expected = {
+        **dict.fromkeys((5, 6), "ValueError: two lines of grief"),
+        **dict.fromkeys((7, 8), "diverged: the loss is nan"),
+        **dict.fromkeys((9, 10, 11), "worker died: signal 9, perhaps out of memory"),
+        **dict.fromkeys((12, 13, 14, 15), "hung: no sign of life for 4 s"),
+    }
+    kinds: set[str] = set()
+    individuals = facade.open_run(out).individuals if hasattr(facade, "open_run") else facade.Run.open(
+        facade.RunFolder(out)
+    ).individuals
+    assert len(individuals) == 25
+    for individual in individuals:
+        (width,) = individual.birth.genome.sizes.values()
+        assert individual.developed == (width not in expected)
+        if not individual.developed:
+            assert individual.reason is not None
+            assert individual.reason.startswith(expected[width])
+            assert f"failed, {individual.reason}" in said
+            kinds.add(expected[width])
+    assert len(kinds) >= 3, "the plan is too narrow for this test"
+    assert heredity("verify", out).code == 0
+
+
+def test_an_interrupt_elsewhere(heredity: Heredity, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("heredity.run.verify.verify", interrupt)
+    code, _, err = heredity("verify", finished)
+    assert (code, err.strip()) == (130, "heredity: interrupted")
+
+
+def test_a_stream_that_shows_ascii_only(users: Path) -> None:
+    command = [sys.executable, "-c", "import sys; from heredity.cli.main import run; sys.argv[1:] = ['--help']; print('·'); run()"]
+    subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "utf-8"}, check=True, capture_output=True)
