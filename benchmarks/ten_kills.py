@@ -1,11 +1,11 @@
 """Kills one run again and again at random moments, resumes it each time, and compares it with an unbroken one.
 
-    python benchmarks/ten_kills.py [--kills 10] [--workers 2] [--data digits] [--model lenet5] [--generations 2]
+    python benchmarks/ten_kills.py [--kills 10] [--workers 2] [--data digits] [--model lenet5] [--generations 3]
 
 By turns SIGKILL hits the loop alone and its whole process group. A second after each kill nothing may be written any
 more, and soon nothing of the run may be alive (a fork server that is importing torch ends only when it has done so).
 At the end everything but times and latencies must be equal: the records of all individuals, their weights,
-`front.json`, and every exported file. Exit code 1 if not.
+`front.json`, and every exported file. Exit code 1 if not, or if the run ended before it was killed so often.
 """
 
 from __future__ import annotations
@@ -59,8 +59,16 @@ def contents(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def kill_after(process: subprocess.Popen[bytes], seconds: float, group: bool, out: Path) -> bool:
-    """Whether it was killed; False if it had ended before."""
+def progress(out: Path) -> int:
+    """Grows with every individual, and with every file that is exported."""
+    return sum(len(list(out.glob(pattern))) for pattern in ("blobs/*.safetensors", "front/*/*"))
+
+
+def kill_later(process: subprocess.Popen[bytes], births: int, seconds: float, group: bool, out: Path) -> bool:
+    """Kills it when it has got so much further, and so many seconds later; False if it has ended before."""
+    before = progress(out)
+    while process.poll() is None and progress(out) < before + births:
+        time.sleep(0.01)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -86,7 +94,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--data", default="digits")
     parser.add_argument("--model", default="lenet5")
-    parser.add_argument("--generations", type=int, default=2)
+    parser.add_argument("--generations", type=int, default=3)
     parser.add_argument("--dice", type=int, default=None, help="seed of the moments; else they are new each time")
     given = parser.parse_args()
     dice = random.Random(given.dice)
@@ -100,19 +108,20 @@ def main() -> int:
         while kills < given.kills and not (out / "front.json").exists():
             begun = (out / "run.json").exists()
             process = start("resume", str(out)) if begun else start("evolve", *options, str(out))
-            # most kills come soon, so that there is something left for the next; what ends, ends
-            seconds = whole * dice.uniform(0.1, 0.1 + 2 / given.kills) + 3
-            if kill_after(process, seconds, group=kills % 2 == 1, out=out):
+            # soon, so that there is something left for the next kill; half of them perhaps before any progress
+            births, seconds = dice.choice((0, 0, 1, 1)), dice.uniform(0, whole / given.kills / 2)
+            if kill_later(process, births, seconds, group=kills % 2 == 1, out=out):
                 kills += 1
-                born = len(list((out / "blobs").glob("*.safetensors")))
-                print(f"kill {kills} after {seconds:.1f} s: {born} born", flush=True)
+                born = len(list(out.glob("blobs/*.safetensors")))
+                at = "exporting" if (out / "front").exists() else f"{born} born" if begun else "beginning"
+                print(f"kill {kills}: {at}", flush=True)
         if not (out / "front.json").exists():
             finish("resume", str(out))
         same = essence(out) == essence(unbroken)
         print(f"{kills} kills; the run is {'equal to' if same else 'ANOTHER than'} the unbroken one")
         finish("verify", str(out))
         print("verified")
-    return 0 if same and kills else 1
+    return 0 if same and kills == given.kills else 1
 
 
 if __name__ == "__main__":

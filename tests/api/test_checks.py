@@ -94,12 +94,13 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
 class TestDeadline:
     def test_time_is_put_aside_for_the_front(self) -> None:
         deadline = Deadline(budget=600, each=2)
-        assert deadline.at(0) == deadline.at(12) == 600 - 1 - 2 * 13
-        assert deadline.at(40) == 600 - 1 - 2 * 41
+        assert deadline.at(0, 0) == deadline.at(10, 0) == 600 - 1 - 2 * 13
+        assert deadline.at(40, 0) == 600 - 1 - 2 * 43
+        assert deadline.at(5, 540) == 600 - 1 - 2 * 8, "late, what is there counts more than what is usual"
 
     def test_of_a_small_budget_a_third(self) -> None:
-        assert Deadline(budget=30, each=2).at(0) == 30 - 1 - 2 * (5 + 1)
-        assert Deadline(budget=30, each=2).at(9) == 30 - 1 - 2 * 10
+        assert Deadline(budget=30, each=2).at(0, 0) == 30 - 1 - 2 * (5 + 1)
+        assert Deadline(budget=30, each=2).at(9, 0) == 30 - 1 - 2 * 12
 
     @pytest.mark.parametrize("each", [0.01, 1, 5])
     @pytest.mark.parametrize("elapsed", [0, 3, 20])

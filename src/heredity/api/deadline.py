@@ -18,6 +18,10 @@ USUAL = 12
 """Members that a front is expected to have, at least; time for their export is put aside from the start."""
 
 
+GROWTH = 2
+"""Members by which a front may grow while its last generation develops."""
+
+
 @dataclass(frozen=True)
 class Deadline:
     """When development must end, in the run's seconds. Finishing one member takes `each` seconds."""
@@ -29,12 +33,12 @@ class Deadline:
     def of(cls, budget: float, constructor: Constructor, task: Task) -> Deadline:
         """Measures on the untrained ancestor what finishing a member takes; its descendants are smaller.
 
-        The quickest of a few tries counts: other programs slow single ones down, and so do our own workers' imports.
+        The quickest of a few tries counts: a process's first export takes seconds more than all others, and other programs slow single ones down, and so do our own workers' imports.
         """
         first = ancestor(constructor, task.inputs)
         blank = Organism(first.genome, fresh_tensors(constructor, 0))
         begin, tries = time.monotonic(), list[float]()
-        while not tries or (len(tries) < 3 and time.monotonic() - begin < min(3.0, budget / 100)):
+        while len(tries) < 2 or (len(tries) < 3 and time.monotonic() - begin < min(3.0, budget / 100)):
             tries.append(_finishing(blank, task))
         return cls(budget, min(tries))
 
@@ -44,15 +48,19 @@ class Deadline:
         Raises:
             InputError: naming the least budget.
         """
-        if self.at(0) < elapsed + 1:
+        if self.at(0, 0.0) < elapsed + 1:
             least = math.ceil(1.5 * (elapsed + 2 + self.each))  # a third of it goes to finishing, see below
             came = f"{self.budget:g} s, of which {elapsed:.0f} s passed before the ancestor's birth"
             raise InputError.of(f"a budget of at least {least} s here", came, "give a larger --budget")
 
-    def at(self, members: int) -> float:
-        """The end of development, where the front has so many members so far."""
+    def at(self, members: int, elapsed: float) -> float:
+        """The end of development, where the front has so many members after so many seconds.
+
+        The later it is, the more the front that is there tells of the one that will be.
+        """
         usual = min(USUAL, self.budget / 3 / self.each)  # of a small budget a third
-        return self.budget - 1 - self.each * (max(members, usual) + 1)
+        expected = max(members + GROWTH, usual * (1 - elapsed / self.budget))
+        return self.budget - 1 - self.each * (expected + 1)
 
 
 def _finishing(organism: Organism, task: Task) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def evolve(
         store = _new_store(folder)
         write_json(folder.settings, settings)  # last: where it lies, there is a run
         run = Run(folder, settings, store)
-        _live(run, task, listener or Listener(), started, deadline)
+        with _closed_on_failure(run):
+            _live(run, task, listener or Listener(), started, deadline)
     return run
 
 
@@ -144,8 +146,9 @@ def resume(
         run, task = reopen(folder, model=model, data=data, data_dir=data_dir)
         if not folder.front_json.exists():
             budget, constructor = run.settings.budget_seconds, run.settings.constructor
-            deadline = None if budget is None else Deadline.of(budget, constructor, task)
-            _live(run, task, listener or Listener(), started, deadline)
+            with _closed_on_failure(run):
+                deadline = None if budget is None else Deadline.of(budget, constructor, task)
+                _live(run, task, listener or Listener(), started, deadline)
     return run
 
 
@@ -186,6 +189,16 @@ def _new_store(folder: RunFolder) -> Store:
         return store
 
 
+@contextlib.contextmanager
+def _closed_on_failure(run: Run) -> Generator[None]:
+    """Lets go of the store if nobody gets the run: its disk may have to be unmounted."""
+    try:
+        yield
+    except BaseException:
+        run.store.close()
+        raise
+
+
 def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None) -> None:
     """Runs the loop to its end, then measures and exports the front."""
     settings, folder = run.settings, run.folder
@@ -214,7 +227,7 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
     clock = Clock(run.store, started)
 
     def until() -> float | None:
-        return None if deadline is None else deadline.at(len(front_of(loop.individuals, run.objectives)))
+        return None if deadline is None else deadline.at(len(front_of(loop.individuals, run.objectives)), clock.elapsed)
 
     def latency(individual: Individual) -> float:
         organism = run.store.organism(individual)

@@ -189,7 +189,6 @@ def run() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted")
         sys.exit(130)
     except typer.BadParameter as error:
         _complain(error.format_message())  # which names the option

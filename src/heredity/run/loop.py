@@ -164,17 +164,17 @@ class Loop:
 
     def _on_time(self, newborns: Iterator[Individual]) -> Iterator[Individual]:
         """Newborns up to the deadline, also when workers hang and give no beat to look at the clock on."""
-        deadline = self.deadline()
-        if deadline is None:
-            yield from newborns
-            return
-        alarm = threading.Timer(max(0.0, deadline - self.clock.elapsed), self.executor.cancel)
-        alarm.daemon = True
-        alarm.start()
+        ended = threading.Event()
+
+        def watch() -> None:
+            while (deadline := self.deadline()) is not None and not ended.wait(max(0.0, deadline - self.clock.elapsed)):
+                self._heed_deadline()
+
+        threading.Thread(target=watch, name="watch for the deadline", daemon=True).start()
         try:
             yield from newborns
         finally:
-            alarm.cancel()
+            ended.set()
 
     def _request(self, birth: Birth) -> Request:
         return Request(
@@ -193,6 +193,9 @@ class Loop:
         """The executor's sign of life from a newborn; at the deadline, the end of development."""
         self.clock.note(every=TICK)
         self.listener.beat(number, share)
+        self._heed_deadline()
+
+    def _heed_deadline(self) -> None:
         deadline = self.deadline()
         if deadline is not None and self.clock.elapsed > deadline:
             self.executor.cancel()

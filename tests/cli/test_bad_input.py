@@ -1,0 +1,263 @@
+"""Whatever cannot be used ends in one line on stderr and exit code 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import Heredity
+
+HOSTILE = """
+import sys
+import numpy as np, torch
+from torch import nn
+
+def fixed(*sizes):
+    layers = [layer for pair in zip(sizes, sizes[1:]) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*layers[:-1])
+
+def good(): return fixed(12, 8, 3)
+def narrow(): return fixed(13, 8, 3)
+def seven(): return fixed(12, 8, 7)
+def frozen(): return good().requires_grad_(False)
+def raising(): raise ValueError("two\\nlines")
+def greedy(a, b): return good()
+def nothing(): return None
+def leaving(): sys.exit(0)
+
+class Odd(nn.Module):
+    def __init__(self, odd):
+        super().__init__()
+        self.network, self.odd = good(), odd
+    def forward(self, x): return self.odd(self.network, x)
+
+def fail(error): raise error
+def pair(): return Odd(lambda network, x: (network(x), x))
+def grumpy(): return Odd(lambda network, x: fail(ValueError("two\\nlines")))
+def fickle(): return Odd(lambda network, x: network(x) if x.sum() > 0 else 2 * network(x))
+def mixing(): return Odd(lambda network, x: network(x).mean(0, keepdim=True))
+def random(): return Odd(lambda network, x: network(x + torch.rand_like(x)))
+def nan(): return Odd(lambda network, x: network(x) * float("nan"))
+
+labels = torch.arange(240) % 3
+inputs = torch.randn(3, 12, generator=torch.Generator().manual_seed(0))[labels]
+def data(): return inputs, labels
+def few(): return inputs[:20], labels[:20]
+def holes():
+    holed = inputs.clone()
+    holed[3, 2] = float("nan")
+    return holed, labels
+def infinite(): return inputs * float("inf"), labels
+def single(): return inputs, labels * 0
+def negative(): return inputs, labels - 1
+def beyond(): return inputs, torch.where(labels == 2, 7, labels)
+def unseen(): return (inputs[:120], labels[:120]), (inputs[120:], labels[120:] + 1)
+def unequal(): return inputs, labels[:-1]
+def fractions(): return inputs, labels.float()
+def one_hot(): return inputs, torch.eye(3)[labels]
+def empty(): return inputs[:0], labels[:0]
+def three(): return inputs[:3], labels[:3]
+def complex_numbers(): return inputs.to(torch.complex64), labels
+def words(): return np.array(["a", "b"]), np.array([0, 1])
+def lists(): return inputs.tolist(), labels.tolist()
+class Broken(torch.utils.data.Dataset):
+    def __len__(self): return 5
+    def __getitem__(self, index): raise KeyError(index)
+def broken(): return Broken()
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "hostile.py").write_text(HOSTILE)
+    (folder / "raising.py").write_text("raise RuntimeError('two\\nlines')")
+    (folder / "leaving.py").write_text("import sys; sys.exit(0)")
+    (folder / "syntax.py").write_text("def (")
+    return folder
+
+
+@pytest.fixture
+def place(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which commands run, with hostile files in it."""
+    monkeypatch.chdir(hostile)
+    monkeypatch.delenv("HEREDITY_DATA", raising=False)
+    return hostile
+
+
+@pytest.fixture
+def refused(heredity: Heredity, place: Path) -> Iterator[object]:
+    """Runs `evolve` with these options on what fits, and gives the one line that it says."""
+    before = set(place.iterdir())
+
+    def call(*options: object, model: str = "hostile.py:good", data: str = "hostile.py:data") -> str:
+        end = () if {"--budget", "--generations"} & set(options) else ("--generations", 1)
+        code, _, err = heredity(
+            "evolve", "--model", model, "--data", data, "--workers", 0, "--out", "run", *end, *options
+        )
+        assert code == 2, err
+        assert err.startswith("heredity: ")
+        assert err.count("\n") == 1
+        return err.removeprefix("heredity: ").strip()
+
+    yield call
+    assert {path for path in place.iterdir() if path.name != "__pycache__"} <= before | {place / "__pycache__"}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected", "came"),
+    [
+        ("lenet6", "a model reference", "'lenet6'; did you mean 'lenet5'? known: lenet-300-100, lenet5"),
+        ("hostile.py:god", "a callable 'god' in hostile.py", "none; did you mean 'good'?"),
+        ("missing.py:net", "a model reference that can be imported", "FileNotFoundError: no file"),
+        ("raising.py:net", "a model reference that can be imported", "RuntimeError: two lines; check raising.py"),
+        ("leaving.py:net", "a model reference that can be imported", "SystemExit: 0; check leaving.py"),
+        ("no.such.package:net", "a model reference that can be imported", "ModuleNotFoundError"),
+        ("json:loads", "json:loads to build a network", "TypeError"),
+        ("hostile.py:raising", "hostile.py:raising to build a network", "ValueError: two lines"),
+        ("hostile.py:leaving", "hostile.py:leaving to build a network", "SystemExit: 0"),
+        ("hostile.py:greedy", "hostile.py:greedy to build a network", "TypeError: greedy() missing 2 required"),
+        ("hostile.py:nothing", "hostile.py:nothing to return an nn.Module", "a NoneType"),
+        ("hostile.py:narrow", "a network that takes a batch of shape (2, 12)", "RuntimeError"),
+        ("lenet5", "lenet5 to build a network", "ValueError"),
+        ("hostile.py:seven", "logits of shape (n, 3), as hostile.py:data has 3 classes", "(n, 7)"),
+        ("hostile.py:frozen", "a network with trainable weights", "Sequential without any"),
+        ("hostile.py:pair", "a network that returns one tensor of logits", "a tuple"),
+        ("hostile.py:grumpy", "a network that takes a batch of shape (2, 12)", "ValueError: two"),
+        ("hostile.py:fickle", "a network that torch can export", "GuardOnDataDependentSymNode: Could not guard on"),
+        ("hostile.py:mixing", "a network that returns logits for each example", "shape (1, 3) for a batch of 2"),
+        ("hostile.py:random", "a network with hidden channels that can change", "none"),
+        ("hostile.py:nan", "a network with hidden channels that can change", "none"),
+    ],
+)
+def test_models(refused: Heredity, model: str, expected: str, came: str) -> None:
+    assert str(refused(model=model)).startswith(f"expected {expected}; came {came}")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "came"),
+    [
+        ("digit", "a data reference", "'digit'; did you mean 'digits'? known: digits, mnist"),
+        ("mnist", "a folder with data sets", "none; give --data-dir DIR or set HEREDITY_DATA"),
+        ("missing.py:data", "a data reference that can be imported", "FileNotFoundError: no file"),
+        ("syntax.py:data", "a data reference that can be imported", "SyntaxError"),
+        ("leaving.py:data", "a data reference that can be imported", "SystemExit: 0"),
+        ("hostile.py:raising", "hostile.py:raising to give data", "ValueError: two lines"),
+        ("hostile.py:leaving", "hostile.py:leaving to give data", "SystemExit: 0"),
+        ("hostile.py:nothing", "a torch Dataset or a pair (inputs, labels) of tensors", "a NoneType"),
+        ("hostile.py:lists", "a torch Dataset or a pair (inputs, labels) of tensors", "a list"),
+        ("hostile.py:words", "examples (input, label) of one shape in hostile.py:words", "TypeError"),
+        ("hostile.py:broken", "examples (input, label) of one shape in hostile.py:broken", "KeyError: 0"),
+        ("hostile.py:holes", "finite training inputs", "NaN or infinity in example 3 of hostile.py:holes"),
+        ("hostile.py:infinite", "finite training inputs", "NaN or infinity in example 0"),
+        ("hostile.py:complex_numbers", "training inputs of real numbers", "torch.complex64"),
+        ("hostile.py:single", "training data of at least 2 classes", "1 in hostile.py:single"),
+        ("hostile.py:negative", "training labels from 0", "-1 in hostile.py:negative"),
+        ("hostile.py:beyond", "logits of shape (n, 8), as hostile.py:beyond has 8 classes", "(n, 3)"),
+        ("hostile.py:unseen", "labels below 3, as in training", "label 3 in the test split"),
+        ("hostile.py:unequal", "as many training inputs as labels, at least one", "240 and 239"),
+        ("hostile.py:fractions", "training labels as whole numbers of shape (n,)", "torch.float32"),
+        ("hostile.py:one_hot", "training labels as whole numbers of shape (n,)", "torch.float32 of shape (240, 3)"),
+        ("hostile.py:empty", "as many training inputs as labels, at least one", "0 and 0"),
+        ("hostile.py:three", "at least 20 examples to draw splits from", "3 in hostile.py:three"),
+    ],
+)
+def test_data(refused: Heredity, data: str, expected: str, came: str) -> None:
+    assert str(refused(data=data)).startswith(f"expected {expected}; came {came}")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--sed", 1), "No such option: --sed"),
+        (("--seed", "one"), "Invalid value for '--seed': "),
+        (("--workers", "x"), "Invalid value for '--workers': "),
+        (("--workers", -1), "expected 0 workers or more; came -1; leave --workers out"),
+        (("--strategy", "syntesis"), "expected a strategy; came 'syntesis'; did you mean 'synthesis'?"),
+        (("--cost", "weight"), "expected a cost; came 'weight'; choose among params, macs, bytes, latency"),
+        (("--generations", 0), "expected at least 1 generation; came 0"),
+        (("--generations", -3), "expected at least 1 generation; came -3"),
+        (("--budget", "-5s"), "expected a duration; came '-5s'; write 90s, 10m or 1h30m"),
+        (("--budget", "0"), "expected a budget above 0; came 0.0 s"),
+        (("--budget", "-5"), "expected a budget above 0; came -5.0 s"),
+        (("--budget", "inf"), "expected a budget above 0; came inf s"),
+        (("--budget", "ten"), "expected a duration; came 'ten'"),
+        (("--budget", "9s", "--generations", 2), "expected a number of generations or a budget of time; came both"),
+        (("--budget", "0.1"), "expected a budget of at least "),
+        (("--max-error", "2"), "expected a largest error as a share below 1; came 2.0; give 0.02 for 2 %"),
+        (("--max-error", "some"), "expected a share; came 'some'; write 0.02 or 2%"),
+        (("--max-error", "-2%"), "expected max error above 0; came -0.02"),
+        (("--max-params", 0), "expected max params above 0; came 0"),
+        (("--max-params", 14), "expected a ceiling of at least 19 params, the smallest"),
+        (("--max-macs", 14), "expected a ceiling of at least 15 macs, the smallest"),
+        (("--max-bytes", 500), "expected a ceiling of at least "),
+        (("--max-latency-ms", "nan"), "expected max latency ms above 0; came nan"),
+        (("--synapses", 2), "expected synapses in (0, 1]; came 2.0"),
+        (("--synapses", 0), "expected synapses in (0, 1]; came 0.0"),
+    ],
+)
+def test_options(refused: Heredity, options: tuple[object, ...], message: str) -> None:
+    assert str(refused(*options)).startswith(message)
+
+
+def test_a_data_folder_that_does_not_exist(heredity: Heredity, place: Path) -> None:
+    for folder, came in (("nowhere", "nowhere, which does not exist"), (".", "")):
+        code, _, err = heredity("evolve", "--data", "mnist", "--data-dir", folder, "--generations", 1)
+        assert code == 2
+        assert f"came {came}" in err
+        assert err.count("\n") == 1
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["resume", "verify"])
+def test_folders_without_a_run(heredity: Heredity, tmp_path: Path, command: str) -> None:
+    for folder, came in ((tmp_path, "a folder without run.json"), (tmp_path / "nowhere", "no such folder")):
+        code, _, err = heredity(command, folder)
+        assert (code, err) == (
+            2,
+            f"heredity: expected a run in {folder}; came {came}; check the path, or start a new run there\n",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_given(heredity: Heredity) -> None:
+    assert heredity("resume").err == "heredity: Missing argument 'folder'.\n"
+    assert heredity("grow").code == 2
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 100 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("may not mount a small disk: run as root, in a container that allows it")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_and_a_read_only_one(heredity: Heredity, users: Path, disk: Path) -> None:
+    options = ("--model", f"{users}:sound", "--data", f"{users}:data", "--generations", 1, "--workers", 0)
+    code, _, err = heredity("evolve", *options, "--out", disk / "run")
+    assert code == 2
+    assert err.startswith("heredity: expected ")
+    assert err.endswith("; free some disk space, then resume\n")
+    assert err.count("\n") == 1
+
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    kept = sorted((path, path.stat().st_size) for path in disk.rglob("*"))
+    for command in (("resume", disk / "run"), ("evolve", *options, "--out", disk / "other")):
+        code, _, err = heredity(*command)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "read-only" in err
+    assert sorted((path, path.stat().st_size) for path in disk.rglob("*")) == kept
+
+    subprocess.run(["mount", "-o", "remount,rw,size=10m", disk], check=True)
+    assert heredity("resume", disk / "run").code == 0
+    assert heredity("verify", disk / "run").code == 0
