@@ -33,7 +33,8 @@ class Deadline:
     def of(cls, budget: float, constructor: Constructor, task: Task) -> Deadline:
         """Measures on the untrained ancestor what finishing a member takes; its descendants are smaller.
 
-        The quickest of a few tries counts: a process's first export takes seconds more than all others, and other programs slow single ones down, and so do our own workers' imports.
+        The quickest of a few tries counts: a process's first export takes seconds more than all others, and other
+        programs slow single ones down, as do our own workers' imports.
         """
         first = ancestor(constructor, task.inputs)
         blank = Organism(first.genome, fresh_tensors(constructor, 0))

@@ -167,8 +167,9 @@ class Loop:
         ended = threading.Event()
 
         def watch() -> None:
-            while (deadline := self.deadline()) is not None and not ended.wait(max(0.0, deadline - self.clock.elapsed)):
-                self._heed_deadline()
+            while not self._heed_deadline() and (deadline := self.deadline()) is not None:
+                if ended.wait(max(0.01, deadline - self.clock.elapsed)):  # it may have moved by then
+                    break
 
         threading.Thread(target=watch, name="watch for the deadline", daemon=True).start()
         try:
@@ -195,10 +196,13 @@ class Loop:
         self.listener.beat(number, share)
         self._heed_deadline()
 
-    def _heed_deadline(self) -> None:
+    def _heed_deadline(self) -> bool:
+        """Whether the time is up; the executor stops then."""
         deadline = self.deadline()
-        if deadline is not None and self.clock.elapsed > deadline:
+        late = deadline is not None and self.clock.elapsed > deadline
+        if late:
             self.executor.cancel()
+        return late
 
     def _time(self, births: Sequence[Birth]) -> None:
         """Measures latency of architectures that have none yet."""
