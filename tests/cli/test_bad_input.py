@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from heredity.api.evolve import evolve
+from heredity.store.folder import RunFolder
+from heredity.testing.runs import QUICK
 
 from .conftest import Heredity
 
@@ -221,6 +228,93 @@ def test_folders_without_a_run(heredity: Heredity, tmp_path: Path, command: str)
             f"heredity: expected a run in {folder}; came {came}; check the path, or start a new run there\n",
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def copy(users: Path, tmp_path: Path, begun: Path) -> Path:
+    """A run that was killed before it wrote `front.json`."""
+    return Path(shutil.copytree(begun, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def begun(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "begun"
+    run = evolve(f"{users}:sound", f"{users}:data", generations=1, strategy_options=QUICK, workers=0, out=out)
+    run.store.close()
+    run.folder.front_json.unlink()
+    return out
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "run.lock"}
+
+
+def test_a_second_run_on_the_folder(heredity: Heredity, copy: Path) -> None:
+    before = contents(copy)
+    with RunFolder(copy).lock():
+        code, _, err = heredity("resume", copy)
+    assert code == 2
+    assert err.startswith(f"heredity: expected no other run in {copy}; came one in process ")
+    code, _, err = heredity("evolve", "--out", copy)
+    assert (code, err) == (
+        2,
+        f"heredity: expected no run in {copy}; came one; resume it, or choose another folder with --out\n",
+    )
+    assert contents(copy) == before
+
+
+def change_settings(folder: Path) -> None:
+    settings = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**settings, "format": 99, "new": "setting"}))
+
+
+def change_store(folder: Path) -> None:
+    with sqlite3.connect(folder / "run.db") as database:
+        database.execute("INSERT INTO migrations (name, applied) VALUES ('9999-later', 'tomorrow')")
+    database.close()
+
+
+def change_blob(folder: Path) -> None:
+    for blob in (folder / "blobs").iterdir():
+        blob.write_bytes(blob.read_bytes()[:-1])
+
+
+def change_record(folder: Path) -> None:
+    with sqlite3.connect(folder / "run.db") as database:
+        database.execute("UPDATE individuals SET record = '{' WHERE number = 1")
+    database.close()
+
+
+def change_plan(folder: Path) -> None:
+    settings = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**settings, "seed": settings["seed"] + 1, "data": "digits"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (change_settings, "run.json of format 1 at most; came format 99; install the newer heredity that wrote it"),
+        (change_store, "came one of version 9999-later; install the newer heredity that wrote it"),
+        (change_blob, "as it was written; came "),
+        (change_record, "expected a record of individual 1 in "),
+        (change_plan, "expected the data that the run began with; came other data"),
+        (lambda folder: (folder / "run.db").write_bytes(b"no database" * 100), "restore it from a copy of the run"),
+        (lambda folder: (folder / "run.db").unlink(), "expected a run in "),
+    ],
+    ids=["settings", "store", "blob", "record", "plan", "database", "none"],
+)
+def test_what_cannot_be_resumed_stays_as_it_is(
+    heredity: Heredity, copy: Path, change: Callable[[Path], None], message: str
+) -> None:
+    change(copy)
+    before = {path: content for path, content in contents(copy).items() if "front" not in path.parts}
+    code, _, err = heredity("resume", copy)
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+    after = contents(copy)
+    # closing a database may move its log into it
+    assert {p for p, content in before.items() if after.get(p) != content} <= {copy / "run.db", copy / "run.db-wal"}
+    assert not (copy / "front.json").exists()
 
 
 def test_nothing_given(heredity: Heredity) -> None:

@@ -50,7 +50,9 @@ class Deadline:
             InputError: naming the least budget.
         """
         if self.at(0, 0.0) < elapsed + 1:
-            least = math.ceil(1.5 * (elapsed + 2 + self.each))  # a third of it goes to finishing, see below
+            # what `at` puts aside: of a small budget a third and one member, or the least front
+            third, front = 1.5 * (elapsed + 2 + self.each), elapsed + 2 + self.each * (GROWTH + 1)
+            least = math.ceil(max(third, front))
             came = f"{self.budget:g} s, of which {elapsed:.0f} s passed before the ancestor's birth"
             raise InputError.of(f"a budget of at least {least} s here", came, "give a larger --budget")
 
