@@ -55,7 +55,7 @@ class LeNet5Synthesis(nn.Module):
     """The LeNet of the evolutionary synthesis papers: 32-32-64-64 filters on 32x32 images (28x28 are padded).
 
     Without biases and classifier it has 143,136 synapses in 7,200 kernels for one input channel, and 144,736 in 7,264
-    for three would need 3 * 800: the counts that the papers start from (Shafiee & Wong 2016, Chung et al. 2017).
+    for three: the counts that the papers start from (Shafiee & Wong 2016, Chung et al. 2017).
     """
 
     def __init__(self, channels: int, n_classes: int, padding: int) -> None:
