@@ -23,7 +23,7 @@ check: $(INSTALLED)
 
 # Versions that stay allowed stay; `make lock LOCK=--upgrade` takes the newest.
 lock: $(BIN)/uv
-	$(UV) pip compile $(LOCK) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url \
+	$(UV) pip compile $(LOCK) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras \
 		--custom-compile-command "make lock" --group build --group dev --group bench -o requirements.lock pyproject.toml
 
 clean:

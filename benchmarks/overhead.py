@@ -34,7 +34,7 @@ from torch import nn
 from heredity import Split, Task
 from heredity.anatomy.body import anatomy_of, ancestor, build
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.loop import train
 from heredity.development.recipe import Recipe

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.anatomy.body import Ancestor, anatomy_of, ancestor
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import Genome, InputForm, positions
+from heredity.anatomy.genome import Genome, positions
+from heredity.anatomy.inputs import InputForm
 from heredity.zoo.resnet import ResNet
 
 

@@ -7,7 +7,7 @@ import torch
 from heredity.anatomy.body import anatomy_of, ancestor, build, deploy, fresh_tensors
 from heredity.anatomy.build import tensors_of
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 
 FORM = InputForm((3, 8, 8), (0.5, 0.25, 0.125), (0.5, 0.25, 0.2))
 

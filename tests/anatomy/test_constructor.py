@@ -11,7 +11,7 @@ from torch import nn
 from heredity.anatomy import constructor
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import INSTANCE, Constructor, describe, provide, resolve, structure_of
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import HeredityError, InputError, ModelError
 from heredity.zoo import ZOO
 

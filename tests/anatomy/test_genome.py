@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, InputForm, digest, positions
+from heredity.anatomy.genome import Genome, digest, positions
+from heredity.anatomy.inputs import InputForm
 
 
 @pytest.fixture

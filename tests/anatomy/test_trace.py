@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.anatomy.build import conform, load, tensors_of
-from heredity.anatomy.trace import example, trace
+from heredity.anatomy.trace import trace
 from heredity.errors import ModelError
 from heredity.measures.size import macs
 from heredity.zoo.lenet import lenet5
@@ -241,11 +241,3 @@ def test_the_trial_fixes_what_the_rules_overlook() -> None:
     assert reason.startswith("removal trial: outputs differ by ")
     number = float(reason.rpartition(" ")[2])
     assert 1e-9 < number < math.inf
-
-
-def test_the_example_has_two_different_rows() -> None:
-    batch = example((3, 4))
-    assert batch.shape == (2, 3, 4)
-    assert not torch.equal(batch[0], batch[1])
-    assert torch.equal(batch, example((3, 4)))
-    assert example((3,), torch.float64).dtype == torch.float64

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, InputForm
+from heredity.anatomy.genome import Genome
+from heredity.anatomy.inputs import InputForm
 from heredity.cli import anatomy
 from heredity.cli.progress import ROWS, Lines, Picture
 from heredity.development.birth import Birth, Individual

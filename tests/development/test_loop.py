@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.loop import CHECK_EVERY, Trained, make_optimiser, total_steps, train
 from heredity.development.recipe import Culture, Recipe, learning_rate
 from heredity.development.task import Split, normalised

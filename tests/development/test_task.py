@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.task import FEWEST_TO_DRAW_FROM, Split, Task, checked_task, make_task, normalised
 from heredity.errors import DataError
 

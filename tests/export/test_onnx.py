@@ -11,7 +11,7 @@ from torch import nn
 
 from heredity.anatomy.body import anatomy_of, deploy
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import ExportError
 from heredity.export import onnx as export
 from heredity.export.onnx import check, file_latency_ms, graph_bytes, session_of, to_onnx

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, InputForm
+from heredity.anatomy.genome import Genome
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
 from heredity.testing.runs import quick_exports, users_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import InputError, StoreError
 from heredity.run.settings import FORMAT, RunSettings, check_horizon, read_settings
 from heredity.run.targets import Targets

@@ -17,7 +17,7 @@ from torch import nn
 
 from heredity.anatomy.body import build
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
 from heredity.errors import InputError, StoreError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.variation.founding import Founding
 from heredity.variation.operator import Organism
 

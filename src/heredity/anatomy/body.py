@@ -14,7 +14,8 @@ from torch import nn
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.build import conform, load, tensors_of
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, InputForm, first_genome, positions
+from heredity.anatomy.genome import Genome, first_genome, positions
+from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 
 
@@ -41,7 +42,7 @@ def _ancestor(encoded: bytes, instance: nn.Module | None) -> Ancestor:
     constructor, inputs = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm])
     with torch.random.fork_rng(devices=[]):
         module = constructor.build()
-    anatomy = trace(module, inputs.shape)
+    anatomy = trace(module, inputs)
     return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy))
 
 
@@ -85,8 +86,8 @@ class Deployed(nn.Module):
         self.register_buffer("std", torch.tensor(inputs.std).reshape(shape), persistent=False)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Inputs `(n, *shape)` to logits `(n, classes)`."""
-        return self.network((inputs - self.mean) / self.std)
+        """Inputs `(n, *shape)` to what the network returns, `(n, ...)`; tokens pass as they are."""
+        return self.network((inputs - self.mean) / self.std if inputs.is_floating_point() else inputs)
 
 
 def deploy(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> Deployed:

@@ -12,21 +12,11 @@ from msgspec import Struct
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.labels import Integers
 
 Tag = tuple[int, int]
 """A cluster's identity within its family, kept for life: (number of the birth it arose in, ordinal in that birth)."""
-
-
-class InputForm(Struct, frozen=True):
-    """What a network takes, as the user has it: float32 `(n, *shape)`, images with pixels in [0, 1].
-
-    `mean` and `std` (per channel, or one for all) normalise it inside the network.
-    """
-
-    shape: tuple[int, ...]
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
 
 
 class Genome(Struct, frozen=True):

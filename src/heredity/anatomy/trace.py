@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy, Family, Fixed, Slice
+from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.labels import Integers
 from heredity.anatomy.ride import Ride, Role
 from heredity.anatomy.rules import RULES
@@ -19,13 +20,14 @@ from heredity.errors import ModelError
 _Place = tuple[str, int, Role]
 
 
-def example(input_shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """A seeded batch of two examples, `(2, *input_shape)`: one would hide operations that drop or mix the batch."""
-    return torch.randn(2, *input_shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
+BATCH = 2
+"""Examples that are traced: one would hide operations that drop or mix the batch."""
 
 
-def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
-    """The anatomy of `module`, which takes a batch `(n, *input_shape)` and returns logits `(n, classes)`.
+def trace(module: nn.Module, inputs: InputForm | tuple[int, ...]) -> Anatomy:
+    """The anatomy of `module`, which takes a batch `(n, *shape)` and returns a tensor `(n, ...)`.
+
+    `inputs` is what it takes, or the shape of one example of float32.
 
     The module is left as it was. Every family was removed on trial; those that fail are fixed, with the reason.
 
@@ -34,11 +36,12 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
     """
     if not any(p.requires_grad for p in module.parameters()):
         raise ModelError.of("a network with trainable weights", f"{type(module).__name__} without any", "unfreeze some")
+    form = inputs if isinstance(inputs, InputForm) else InputForm(tuple(inputs))
     training = [m for m in module.modules() if m.training]
     module.eval()
     try:
-        anatomy = _ride(module, input_shape)
-        failures = failing_families(module, anatomy, example(input_shape, torch.float64))
+        anatomy = _ride(module, form)
+        failures = failing_families(module, anatomy, example(form, BATCH, dtype=torch.float64))
     finally:
         for m in training:
             m.training = True
@@ -47,8 +50,8 @@ def trace(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
     return replace(anatomy, families=stays, fixed=anatomy.fixed + failed)
 
 
-def _ride(module: nn.Module, input_shape: tuple[int, ...]) -> Anatomy:
-    ride, batch = Ride(module, RULES), example(input_shape)
+def _ride(module: nn.Module, form: InputForm) -> Anatomy:
+    ride, batch = Ride(module, RULES), example(form, BATCH)
     try:
         with torch.no_grad(), ride:
             output = module(batch)

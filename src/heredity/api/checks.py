@@ -8,7 +8,7 @@ import numpy as np
 
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.task import Task
 from heredity.errors import InputError, ModelError, StoreError
 from heredity.measures import measure_of, sizes_of

@@ -13,7 +13,7 @@ from rich.table import Table
 from heredity.anatomy.anatomy import Anatomy, Family
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import describe, resolve
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.cli.quantities import show_count, show_share
 from heredity.errors import InputError

@@ -11,7 +11,7 @@ from torch import nn
 
 from heredity.anatomy.body import Deployed, anatomy_of, build, deploy
 from heredity.anatomy.build import tensors_of
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth
 from heredity.development.culture import remembered_logits
 from heredity.development.loop import Beat, Teacher, Trained, train

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.culture import culture_loss
 from heredity.development.recipe import Recipe, learning_rate

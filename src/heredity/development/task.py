@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import DataError
 from heredity.measures.error import as_user_has_it
 

@@ -20,6 +20,7 @@ import onnxruntime
 import torch
 
 from heredity.anatomy.body import anatomy_of, deploy
+from heredity.anatomy.inputs import example
 from heredity.errors import ExportError
 from heredity.measures.latency import latency_ms
 from heredity.measures.size import params
@@ -39,12 +40,12 @@ def to_onnx(organism: Organism) -> bytes:
         ExportError: torch cannot export it, or what the file computes is not what the module computes.
     """
     network = deploy(organism.genome, organism.tensors)
-    example = _inputs(organism, 2)
+    batch = _inputs(organism, 2)
     try:
         with _silence():
             program = torch.onnx.export(
                 network,
-                (example,),
+                (batch,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 input_names=["input"],
@@ -124,8 +125,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _inputs(organism: Organism, batch: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(batch)
-    return torch.rand(batch, *organism.genome.inputs.shape, generator=generator)
+    return example(organism.genome.inputs, batch, seed=batch)
 
 
 def _bare(model: Any) -> bytes:

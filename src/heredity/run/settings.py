@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import InputError, StoreError
 from heredity.run.targets import Targets
 from heredity.store.files import io_errors

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.run.targets import Targets
 from heredity.variation.operator import Organism

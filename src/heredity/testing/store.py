@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, InputForm
+from heredity.anatomy.genome import Genome
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
 from heredity.errors import HeredityError, StoreError

@@ -21,7 +21,7 @@ import torch
 
 from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.measures import sizes_of
 from heredity.measures.size import synapses

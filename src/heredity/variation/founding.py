@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from heredity.anatomy.body import ancestor, fresh_tensors
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import InputForm
+from heredity.anatomy.inputs import InputForm
 from heredity.variation.operator import Operator, Organism
 
 
