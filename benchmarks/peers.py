@@ -25,7 +25,8 @@ from torch import nn
 
 import heredity
 from heredity.anatomy.body import Deployed, build
-from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.build import load, tensors_of
+from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import describe
 from heredity.development.birth import Birth
 from heredity.development.develop import develop, validation_error

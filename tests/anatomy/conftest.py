@@ -150,14 +150,14 @@ class SqueezeExcite(nn.Module):
 
 
 class UnknownOperation(nn.Module):
-    """A running sum over channels, which no rule knows."""
+    """A running product over channels, which no rule knows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b, self.f = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Linear(6, 5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.b(self.a(x).cumsum(1))).mean((2, 3)))
+        return self.f(F.relu(self.b(self.a(x).cumprod(1))).mean((2, 3)))
 
 
 class ConstantShortcut(nn.Module):
@@ -221,7 +221,7 @@ CASES = {
     "channel-scale": Case(ChannelScale, {"c": 8}, RGB, {"f": OUTPUT}),
     "squeeze-excite": Case(SqueezeExcite, {"c": 8, "squeeze": 4}, RGB, {"f": OUTPUT}),
     "hard-coded-view": Case(HardCodedView, {"c1": 8, "f1": 20}, RGB, {"f2": OUTPUT, "c2": "removal trial: "}),
-    "unknown-operation": Case(UnknownOperation, {"b": 6}, RGB, {"f": OUTPUT, "a": "operation cumsum"}),
+    "unknown-operation": Case(UnknownOperation, {"b": 6}, RGB, {"f": OUTPUT, "a": "operation cumprod"}),
     "constant-shortcut": Case(ConstantShortcut, {"b": 7}, RGB, {"f": OUTPUT, "a": "add"}),
 }
 

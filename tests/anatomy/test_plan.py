@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.build import load, tensors_of
+from heredity.anatomy.conform import conform
 from heredity.anatomy.plan import IndexPlan
 from heredity.anatomy.trace import trace
 from heredity.zoo.resnet import ResNet

@@ -65,6 +65,13 @@ HARMLESS: dict[str, Operation] = {
     "a list of tokens": lambda x: x.flatten(2).transpose(1, 2),
     "a broadcast position": lambda x: x + x[:, :, :1],
     "where": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "a product within each channel": lambda x: x @ x.transpose(2, 3),
+    "softmax over positions": lambda x: x.softmax(-1),
+    "instance norm": F.instance_norm,
+    "a mask": lambda x: x.masked_fill(x.sum((2, 3), keepdim=True) > 0, -1.0),
+    "the largest position": lambda x: x.max(dim=-1).values,
+    "the larger of two": lambda x: torch.max(x, 0.1 * x),
+    "layer norm over positions": lambda x: F.layer_norm(x, x.shape[2:]),
 }
 
 
@@ -74,9 +81,18 @@ def test_operations_that_restrain_nobody(name: str) -> None:
 
 
 FIXING: dict[str, tuple[Operation, str]] = {
-    "cumsum": (lambda x: x.cumsum(1), "operation cumsum is not understood"),
-    "softmax": (lambda x: x.softmax(1), "operation softmax is not understood"),
-    "matmul": (lambda x: x @ x, "operation matmul is not understood"),
+    "cumprod": (lambda x: x.cumprod(1), "operation cumprod is not understood"),
+    "softmax": (lambda x: x.softmax(1), "softmax sees all of its channels"),
+    "cumsum": (lambda x: x.cumsum(1), "cumsum sees all of its channels"),
+    "layer norm": (lambda x: F.layer_norm(x, x.shape[1:]), "layer_norm sees all of its channels"),
+    "length one": (lambda x: F.normalize(x), "normalize sees all of its channels"),
+    "one group": (lambda x: F.group_norm(x, 1), "its channels go together or not at all"),
+    "groups by number": (lambda x: F.group_norm(x, 4), "removal trial: "),
+    "products of all channels": (
+        lambda x: torch.einsum("nihw,njhw->nij", x, x),
+        "its channels go together or not at all",
+    ),
+    "a product with a constant": (lambda x: x.movedim(1, -1) @ torch.ones(8, 2), "matmul with what no cluster owns"),
     "channels by number": (lambda x: x[:, 2:7], "removal trial: "),
     "channels by turns": (lambda x: x.roll(3, 1), "removal trial: "),
     "channels by counts": (lambda x: torch.cat(x.split([3, 5], 1), 1), "removal trial: "),
@@ -130,18 +146,43 @@ def test_channels_that_meet_are_one_cluster() -> None:
     assert made.positions.tolist() == [[0, 4], [1, 5], [2, 6], [3, 7]]
 
 
-def test_grouped_convolutions_fix_what_they_read() -> None:
-    class Grouped(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.a, self.g, self.out = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, groups=4), nn.Linear(8, 5)
+class Grouped(nn.Module):
+    """A convolution of 8 channels that a grouped one reads."""
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.out(self.g(self.a(x)).mean((2, 3)))
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.a, self.g, self.out = nn.Conv2d(3, 8, 3), layer, nn.LazyLinear(5)
 
-    anatomy = trace(Grouped(), (3, 8, 8))
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.g(self.a(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "groups"),
+    [
+        (nn.Conv2d(8, 8, 3, groups=4), 4),
+        (nn.Conv2d(8, 12, 3, groups=4), 4),
+        (nn.Conv2d(8, 8, 3, groups=8), 8),
+        (nn.Conv2d(8, 24, 3, groups=8, bias=False), 8),
+        (nn.ConvTranspose2d(8, 12, 3, groups=4), 4),
+        (nn.ConvTranspose2d(8, 8, 3, groups=8), 8),
+        (nn.GroupNorm(4, 8), 4),
+        (nn.GroupNorm(8, 8), 8),
+    ],
+)
+def test_groups_go_as_a_whole(layer: nn.Module, groups: int) -> None:
+    network = Grouped(layer)
+    network(torch.zeros(2, 3, 8, 8))  # the size of the last layer
+    anatomy = trace(network, (3, 8, 8))
+    assert anatomy.sizes == {"a": groups}
+    assert [fixed.name for fixed in anatomy.fixed] == ["out"]
+
+
+def test_a_depthwise_convolution_of_the_input_has_nothing_to_give() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), nn.Flatten(), nn.Linear(6 * 36, 5))
+    anatomy = trace(network, (3, 8, 8))
     assert anatomy.families == ()
-    assert {fixed.name: fixed.reason for fixed in anatomy.fixed}["a"] == "grouped convolution"
+    assert anatomy.fixed[0].reason == "grouped convolution of what no cluster owns"
 
 
 def test_a_computed_weight_fixes_what_it_reads() -> None:

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from heredity.anatomy.anatomy import Anatomy, Kept
-from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.build import load, tensors_of
+from heredity.anatomy.conform import conform
 from heredity.anatomy.trace import trace
 from heredity.errors import ModelError
 from heredity.measures.size import macs

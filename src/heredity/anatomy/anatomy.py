@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from heredity.anatomy.conform import Follow
 from heredity.anatomy.labels import Integers
 from heredity.anatomy.plan import IndexPlan
 from heredity.anatomy.ride import Role
@@ -70,6 +71,10 @@ class Anatomy:
     """Shape of what the network returns for one example."""
     folds: Mapping[str, str]
     """Batch norms that melt into the layer before them on export: prefix of the norm -> weight of that layer."""
+    work: Mapping[str, int] = field(default_factory=dict[str, int])
+    """MACs of products of activations for one example: by family those of each cluster, under "" those of the rest."""
+    follows: tuple[Follow, ...] = ()
+    """Attributes of the network's modules that count channels, and must be told when channels go."""
 
     @cached_property
     def by_name(self) -> dict[str, Family]:

@@ -1,4 +1,4 @@
-"""Tensors in and out of a module, and the attributes that must follow their shapes."""
+"""Tensors in and out of a module."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm  # pyright: ignore[reportPrivateUsage]  # the common base
-from torch.nn.modules.conv import _ConvNd as Convolution  # pyright: ignore[reportPrivateUsage]  # the common base
 
 from heredity.types import Tensors
 
@@ -33,17 +31,3 @@ def load(module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         held: list[dict[str, Any]] = [owner._parameters, owner._buffers]  # pyright: ignore[reportPrivateUsage]
         for table in held:
             table.update({leaf: replaced[id(t)] for leaf, t in table.items() if id(t) in replaced})
-
-
-def conform(module: nn.Module) -> None:
-    """Make the attributes of standard layers say what their tensors' shapes say."""
-    for layer in module.modules():
-        if isinstance(layer, Convolution):
-            filters, channels = (1, 0) if layer.transposed else (0, 1)
-            layer.out_channels = layer.weight.shape[filters]
-            layer.in_channels = layer.weight.shape[channels] * layer.groups
-        elif isinstance(layer, nn.Linear):
-            layer.out_features, layer.in_features = layer.weight.shape
-        elif isinstance(layer, BatchNorm):
-            held = layer.weight if layer.affine else layer.running_mean
-            layer.num_features = layer.num_features if held is None else held.shape[0]

@@ -51,6 +51,7 @@ class Ledger:
     def __init__(self) -> None:
         self._count = 1
         self._joins: list[tuple[Integers, Integers]] = []
+        self._suppositions: list[tuple[Integers, Integers]] = []
         self._reasons: list[tuple[Integers, str]] = []
 
     def new(self, n: int) -> Labels:
@@ -58,17 +59,46 @@ class Ledger:
         first, self._count = self._count, self._count + n
         return torch.arange(first, first + n)
 
+    @property
+    def count(self) -> int:
+        """Labels that exist, nobody's included."""
+        return self._count
+
     def join(self, a: Labels, b: Labels, where: str) -> None:
         """Elements that meet belong to one cluster; what meets nobody's element is fixed, as `where` says."""
+        left, right = self._meetings(a, b)
+        owned = (left != NOBODY) & (right != NOBODY)
+        self._joins.append((left[owned], right[owned]))
+        self._fix(np.maximum(left, right)[~owned], where)
+
+    def suppose(self, a: Labels, b: Labels) -> None:
+        """These may have to go together: they are joined if the removal of what they belong to fails otherwise.
+
+        A view that cuts channels into parts is such a case. Whether the number of parts or their size is written in the
+        network's code cannot be seen from outside.
+        """
+        left, right = self._meetings(a, b)
+        owned = (left != NOBODY) & (right != NOBODY)
+        self._suppositions.append((left[owned], right[owned]))
+
+    def accept(self, failing: Integers) -> bool:
+        """Join what was supposed of any of these labels; False if there was nothing."""
+        held, found = self._suppositions, False
+        self._suppositions = []
+        for left, right in held:
+            touched = bool(np.isin(left, failing).any() or np.isin(right, failing).any())
+            (self._joins if touched else self._suppositions).append((left, right))
+            found |= touched
+        return found
+
+    def _meetings(self, a: Labels, b: Labels) -> tuple[Integers, Integers]:
+        """Every pair of different labels of elements that meet."""
         a, b = torch.broadcast_tensors(a, b)
         for dim in range(a.dim()):
             if constant_along(a, dim) and constant_along(b, dim):
                 a, b = a.narrow(dim, 0, 1), b.narrow(dim, 0, 1)
         pairs = (a.reshape(-1) * self._count + b.reshape(-1))[(a != b).reshape(-1)].unique().numpy()
-        left, right = pairs // self._count, pairs % self._count
-        owned = (left != NOBODY) & (right != NOBODY)
-        self._joins.append((left[owned], right[owned]))
-        self._fix(np.maximum(left, right)[~owned], where)
+        return pairs // self._count, pairs % self._count
 
     def fix(self, labels: Labels, reason: str) -> None:
         """None of these labels' clusters can go."""

@@ -7,7 +7,7 @@ say what the operation does to labels. Operations without a rule fix whatever to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from heredity.anatomy.labels import NOBODY, Labels, Ledger, per_position
+from heredity.anatomy.labels import NOBODY, Labels, Ledger, constant_along, per_position
+from heredity.anatomy.tensors import tensors_in
 
 Role = Literal["made", "read"]
 
@@ -51,27 +52,19 @@ class Call:
 Rule = Callable[["Ride", Call], None]
 
 
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists and dictionaries."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-
-
 class Ride(TorchFunctionMode):
     """Carries labels along a forward pass and writes down which slice of which tensor meets which label."""
 
-    def __init__(self, module: nn.Module, rules: dict[str, Rule]) -> None:
+    def __init__(self, module: nn.Module, rules: dict[str, Rule], batch: int) -> None:
         super().__init__()
+        self.batch = batch
+        """Examples that ride."""
         self.ledger = Ledger()
         self.uses: list[Use] = []
         self.positions: Counter[str] = Counter()
         """By weight: how often each of its elements is multiplied for one example."""
+        self.work: Counter[int] = Counter()
+        """By label: multiplications, for all examples, in products of activations that the label's element takes."""
         self._rules = rules
         self._names = {id(p): name for name, p in (*module.named_parameters(), *module.named_buffers())}
         self._labels: dict[int, Labels] = {}
@@ -109,6 +102,16 @@ class Ride(TorchFunctionMode):
         """Write down that `result` was made by `weight`, each element of which was used `times` times per example."""
         self.positions[weight] += times
         self._makers[id(result)] = weight
+
+    def computes(self, labels: Labels, macs: int) -> None:
+        """Write down that each element with these labels was made of so many products of activations."""
+        for dim in range(labels.dim()):
+            if constant_along(labels, dim):
+                macs *= labels.shape[dim]
+                labels = labels.narrow(dim, 0, 1)
+        owners, counts = labels.unique(return_counts=True)
+        for owner, count in zip(owners.tolist(), counts.tolist(), strict=True):
+            self.work[owner] += count * macs
 
     def normalises(self, weights: Sequence[str], data: torch.Tensor) -> None:
         """Write down that a batch norm with these tensors follows `data`."""

@@ -8,74 +8,102 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from heredity.anatomy.anatomy import Anatomy, Family
-from heredity.anatomy.build import conform, load, tensors_of
+from heredity.anatomy.anatomy import Anatomy, Family, Fixed
+from heredity.anatomy.build import load, tensors_of
+from heredity.anatomy.conform import Follow, conform
 from heredity.types import Tensors
 
 TOLERANCE = 1e-9
 """Largest difference of the outputs, relative to the largest output (float64)."""
 
 
-def failing_families(module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> dict[str, str]:
-    """The families whose removal goes wrong, with what went wrong; `batch` is float64, `(n, *input_shape)`.
+class Trial:
+    """What came of trying an anatomy on its network, in evaluation mode, with a batch of float64 `(n, *shape)`.
 
     All families are tried at once; only when that fails are they tried by halves.
     """
-    large = copy.deepcopy(module).double().eval()
-    weights = _random_weights(large, anatomy)
-    removable = [family for family in anatomy.families if family.size > 1]
-    return _failing(large, weights, anatomy, removable, batch)
 
+    failures: dict[str, str]
+    """By family whose removal goes wrong: what went wrong."""
 
-def _failing(
-    large: nn.Module, weights: Tensors, anatomy: Anatomy, families: Sequence[Family], batch: torch.Tensor
-) -> dict[str, str]:
-    problem = _attempt(large, weights, anatomy, families, batch) if families else None
-    if problem is None:
-        return {}
-    if len(families) == 1:
-        return {families[0].name: f"removal trial: {problem}"}
-    middle = len(families) // 2
-    found = [_failing(large, weights, anatomy, half, batch) for half in (families[:middle], families[middle:])]
-    if any(found):
-        return found[0] | found[1]
-    return {family.name: f"removal trial: {problem} (together with others)" for family in families}
+    def __init__(self, module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> None:
+        self._network = copy.deepcopy(module).double().eval()
+        self._weights = _random_weights(self._network, anatomy)
+        self._anatomy, self._batch = anatomy, batch
+        self._candidates = _candidates(self._network, anatomy)
+        self._follows: list[Follow] = []
+        self.failures = self._examine([family for family in anatomy.families if family.size > 1])
 
+    @property
+    def passed(self) -> Anatomy:
+        """The anatomy with the families that passed; the others are fixed, with the reason."""
+        stays = tuple(family for family in self._anatomy.families if family.name not in self.failures)
+        failed = [family for family in self._anatomy.families if family.name in self.failures]
+        fixed = tuple(Fixed(family.name, family.size, self.failures[family.name]) for family in failed)
+        work = dict(self._anatomy.work)
+        lost = sum(work.pop(family.name, 0) * family.size for family in failed)
+        if lost:
+            work[""] = work.get("", 0) + lost
+        return replace(
+            self._anatomy, families=stays, fixed=self._anatomy.fixed + fixed, work=work, follows=tuple(self._follows)
+        )
 
-def _attempt(
-    large: nn.Module, weights: Tensors, anatomy: Anatomy, families: Sequence[Family], batch: torch.Tensor
-) -> str | None:
-    """What goes wrong when about a third of each of these families is silenced and removed; nothing if nothing does."""
-    rng = np.random.default_rng(0)
-    silenced, kept = dict(weights), {}
-    for family in families:
-        stays = rng.permutation(family.size)[: max(1, family.size - max(1, family.size // 3))]
-        kept[family.name] = np.sort(stays)
-        gone = np.setdiff1d(np.arange(family.size), stays)
-        for s in family.slices:
-            if s.role == "read":
-                index = torch.from_numpy(s.positions[gone].ravel())
-                silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
-    small = copy.deepcopy(large)
-    try:
-        with torch.no_grad():
-            load(large, silenced)
-            expected = large(batch)
-            load(small, anatomy.plan(kept).apply(silenced))
-            conform(small)
-            came = small(batch)
-    except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    if came.shape != expected.shape:
-        return f"the output's shape changes to {tuple(came.shape)}"
-    difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
-    return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
+    def _examine(self, families: Sequence[Family]) -> dict[str, str]:
+        if not families:
+            return {}
+        follows = [follow for family in families for follow in self._candidates[family.name]]
+        problem = self._attempt(families, follows)
+        if problem is None:
+            self._follows += follows
+            return {}
+        if len(families) == 1:
+            for fewer in _alternatives(follows):
+                if self._attempt(families, fewer) is None:
+                    self._follows += fewer
+                    return {}
+            return {families[0].name: f"removal trial: {problem}"}
+        middle = len(families) // 2
+        found = [self._examine(half) for half in (families[:middle], families[middle:])]
+        if any(found):
+            return found[0] | found[1]
+        if self._attempt(families, self._follows) is None:
+            return {}
+        return {family.name: f"removal trial: {problem} (together with others)" for family in families}
+
+    def _attempt(self, families: Sequence[Family], follows: Sequence[Follow]) -> str | None:
+        """What goes wrong when about a third of each of these is silenced and removed; nothing if nothing does."""
+        rng = np.random.default_rng(0)
+        silenced, kept = dict(self._weights), {}
+        for family in families:
+            stays = rng.permutation(family.size)[: max(1, family.size - max(1, family.size // 3))]
+            kept[family.name] = np.sort(stays)
+            gone = np.setdiff1d(np.arange(family.size), stays)
+            for s in family.slices:
+                if s.role == "read":
+                    index = torch.from_numpy(s.positions[gone].ravel())
+                    silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
+        small = copy.deepcopy(self._network)
+        try:
+            with torch.no_grad():
+                load(self._network, silenced)
+                expected = self._network(self._batch)
+                load(small, self._anatomy.plan(kept).apply(silenced))
+                conform(small, follows)
+                came = small(self._batch)
+        except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
+            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        if came.shape != expected.shape:
+            return f"the output's shape changes to {tuple(came.shape)}"
+        difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
+        return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
 
 
 def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
@@ -90,3 +118,54 @@ def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
         else:
             weights[name] = torch.rand(shape, generator=generator, dtype=tensor.dtype) + 0.5
     return weights
+
+
+def _candidates(network: nn.Module, anatomy: Anatomy) -> dict[str, list[Follow]]:
+    """By family: attributes of the user's module around its layers that may count its clusters, or their channels.
+
+    Such as `num_heads` of an attention layer, which is written into its views. The trial decides whether they do. An
+    attribute that two families could change is left alone.
+    """
+    found: dict[str, list[Follow]] = {}
+    for family in anatomy.families:
+        made = [s.tensor for s in family.slices if s.role == "made"]
+        owner = _owner(network, made)
+        follows: dict[str, Follow] = {}
+        for s in family.slices:
+            length = anatomy.shapes[s.tensor][s.dim]
+            if s.positions.size == length and s.tensor.startswith(f"{owner}." if owner else ""):
+                for attribute in _counts(network.get_submodule(owner), {family.size, length}):
+                    value = getattr(network.get_submodule(owner), attribute)
+                    follows.setdefault(attribute, Follow(owner, attribute, s.tensor, s.dim, length // value))
+        found[family.name] = list(follows.values())
+    claims = Counter((f.owner, f.attribute) for follows in found.values() for f in follows)
+    return {name: [f for f in follows if claims[f.owner, f.attribute] == 1] for name, follows in found.items()}
+
+
+def _owner(network: nn.Module, tensors: Sequence[str]) -> str:
+    """The innermost module that is not torch's own and holds all of these tensors."""
+    paths = [tensor.split(".")[:-1] for tensor in tensors]
+    common = paths[0] if paths else []
+    for path in paths[1:]:
+        shared = 0
+        while shared < min(len(common), len(path)) and common[shared] == path[shared]:
+            shared += 1
+        common = common[:shared]
+    while common and type(network.get_submodule(".".join(common))).__module__.startswith("torch.nn."):
+        common = common[:-1]
+    return ".".join(common)
+
+
+def _counts(module: nn.Module, counted: set[int]) -> list[str]:
+    """A user's module's attributes that are one of these numbers."""
+    if type(module).__module__.startswith("torch.nn."):
+        return []
+    return [name for name, value in vars(module).items() if type(value) is int and value > 1 and value in counted]
+
+
+def _alternatives(follows: Sequence[Follow]) -> Iterator[Sequence[Follow]]:
+    """Which of these attributes to change instead of all of them: none, or one alone."""
+    if follows:
+        yield ()
+    if len(follows) > 1:
+        yield from ([follow] for follow in follows)

@@ -20,8 +20,10 @@ def params(anatomy: Anatomy) -> int:
 
 
 def macs(anatomy: Anatomy) -> int:
-    """Multiply-accumulates of convolutions and linear layers for one example (count)."""
-    return sum(math.prod(anatomy.shapes[weight]) * times for weight, times in anatomy.positions.items())
+    """Multiply-accumulates of layers and of products of activations for one example (count)."""
+    layers = sum(math.prod(anatomy.shapes[weight]) * times for weight, times in anatomy.positions.items())
+    products = sum(anatomy.sizes.get(family, 1) * each for family, each in anatomy.work.items())
+    return layers + products
 
 
 def synapses(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:

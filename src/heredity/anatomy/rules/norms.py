@@ -1,0 +1,74 @@
+"""Norms: some keep to a channel, some to a group of channels, some see all channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heredity.anatomy.labels import constant_along
+from heredity.anatomy.ride import Call, Ride
+from heredity.anatomy.rules.registry import nobody, rule
+from heredity.anatomy.tensors import tensors_in
+
+
+@rule("batch_norm", "instance_norm")
+def by_channel(ride: Ride, call: Call) -> None:
+    """Statistics and affine weights belong to the channels they normalise."""
+    data, labels = call.arguments[0], ride.labels(call.arguments[0])
+    channels = ride.channels(labels, 1)
+    names = [n for t in tensors_in((call.arguments[1:], call.keywords)) if (n := ride.name(t)) is not None]
+    for name in names:
+        ride.use(name, 0, "made", channels)
+    if call.name == "batch_norm":
+        ride.normalises(names, data)
+    ride.put(call.result, labels)
+
+
+@rule("group_norm")
+def by_group(ride: Ride, call: Call) -> None:
+    """Channels that are normalised together go together."""
+    data, groups = call.arguments[0], call.argument(1, "num_groups")
+    labels = ride.labels(data)
+    channels = ride.channels(labels, 1)
+    grouped = channels.reshape(groups, -1)
+    ride.ledger.join(grouped[:, :1], grouped, "group norm with what no cluster owns")
+    for tensor in (call.argument(2, "weight"), call.argument(3, "bias")):
+        if tensor is not None and (name := ride.name(tensor)):
+            ride.use(name, 0, "made", channels)
+    ride.put(call.result, labels)
+
+
+@rule("layer_norm", "rms_norm")
+def over_last(ride: Ride, call: Call) -> None:
+    """Statistics run over the last dimensions, whose clusters must all stay."""
+    _across(ride, call, range(-len(call.argument(1, "normalized_shape")), 0))
+
+
+@rule("softmax", "log_softmax", "softmin", "cumsum", "logcumsumexp", "sort", "topk", "argmax", "argmin")
+def over_dimension(ride: Ride, call: Call) -> None:
+    """What a dimension is summed, ranked or divided over."""
+    given = call.argument(2 if call.name == "topk" else 1, "dim", -1)
+    _across(ride, call, [given])
+
+
+@rule("normalize")
+def over_chosen(ride: Ride, call: Call) -> None:
+    """`torch.nn.functional.normalize`: to length one along a dimension."""
+    given = call.argument(2, "dim", 1)
+    _across(ride, call, [given] if isinstance(given, int) else given)
+
+
+@rule("local_response_norm")
+def over_neighbours(ride: Ride, call: Call) -> None:
+    """Neighbouring channels enter each other's scale."""
+    _across(ride, call, [1])
+
+
+def _across(ride: Ride, call: Call, dims: Sequence[int]) -> None:
+    labels = ride.labels(call.arguments[0])
+    if any(not constant_along(labels, d) for d in dims):
+        ride.ledger.fix(labels, f"{call.name} sees all of its channels")
+        labels = nobody(labels.shape)
+    for d in dims:
+        labels = labels.narrow(d, 0, 1)
+    for tensor in tensors_in(call.result):
+        ride.put(tensor, labels.expand(tensor.shape))
