@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from heredity.development.culture import culture_loss, remembered_logits
+from heredity.development.culture import culture_loss, remembered_outputs
 from heredity.development.recipe import Culture
 from heredity.development.task import Split
 
@@ -64,24 +64,24 @@ class TestMemory:
             built.append(1)
             return network
 
-        one = remembered_logits(tmp_path / "new", "a" * 64, build, self.split)
-        two = remembered_logits(tmp_path / "new", "a" * 64, build, self.split)
+        one = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
+        two = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
         assert len(built) == 1
         assert torch.equal(one, two)
         with torch.no_grad():
             assert torch.equal(one, network.eval()(self.split.inputs))
         assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".safetensors"]
-        remembered_logits(tmp_path / "new", "b" * 64, build, self.split)
+        remembered_outputs(tmp_path / "new", "b" * 64, build, self.split)
         other = Split(self.split.inputs + 1, self.split.labels)
-        remembered_logits(tmp_path / "new", "a" * 64, build, other)
+        remembered_outputs(tmp_path / "new", "a" * 64, build, other)
         assert len(built) == 3
         assert len(list((tmp_path / "new").iterdir())) == 3
 
     @pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
     def test_damaged_memory_is_made_anew(self, tmp_path: Path, network: nn.Module, damage: str) -> None:
-        logits = remembered_logits(tmp_path, "a" * 64, lambda: network, self.split)
+        logits = remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split)
         (path,) = tmp_path.iterdir()
         raw = path.read_bytes()
         path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * len(raw)}[damage])
-        assert torch.equal(remembered_logits(tmp_path, "a" * 64, lambda: network, self.split), logits)
+        assert torch.equal(remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split), logits)
         assert path.read_bytes() == raw

@@ -128,11 +128,10 @@ def test_teachers_answer_from_memory_or_online(grown: Grown, tmp_path: Path) -> 
 
 def test_validation_error_is_that_of_the_split(grown: Grown) -> None:
     network = build(grown.organism.genome, grown.organism.tensors)
-    right = Split(TASK.validation.inputs, TASK.validation.labels)
-    error = validation_error(network, TASK.inputs, right)
+    error = validation_error(network, TASK)
     off = Split(TASK.validation.inputs, (TASK.validation.labels + 1) % 4)
     assert error == grown.measures["val_error"]
-    assert validation_error(network, TASK.inputs, off) >= 1 - error
+    assert validation_error(network, replace(TASK, validation=off)) >= 1 - error
 
 
 def test_births_and_individuals_are_read_back_as_what_they_were(grown: Grown) -> None:

@@ -75,10 +75,12 @@ def fresh_tensors(constructor: Constructor, seed: int) -> dict[str, torch.Tensor
 
 
 class Deployed(nn.Module):
-    """A network as a user has it: float32 input in the user's own form, normalisation inside."""
+    """A network as a user has it: input in the user's own form, normalisation inside, numbers in the user's units."""
 
     mean: torch.Tensor
     std: torch.Tensor
+    answer_mean: torch.Tensor
+    answer_std: torch.Tensor
 
     def __init__(self, network: nn.Module, inputs: InputForm) -> None:
         super().__init__()
@@ -86,10 +88,18 @@ class Deployed(nn.Module):
         self.network = network
         self.register_buffer("mean", torch.tensor(inputs.mean).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(inputs.std).reshape(shape), persistent=False)
+        self.answers_in_units = bool(inputs.answer_mean)
+        if self.answers_in_units:
+            self.register_buffer("answer_mean", torch.tensor(inputs.answer_mean), persistent=False)
+            self.register_buffer("answer_std", torch.tensor(inputs.answer_std), persistent=False)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Inputs `(n, *shape)` to what the network returns, `(n, ...)`; tokens pass as they are."""
-        return self.network((inputs - self.mean) / self.std if inputs.is_floating_point() else inputs)
+        answers = self.network((inputs - self.mean) / self.std if inputs.is_floating_point() else inputs)
+        if not self.answers_in_units:
+            return answers
+        shape = (-1, *[1] * (answers.dim() - 2))
+        return answers * self.answer_std.reshape(shape) + self.answer_mean.reshape(shape)
 
 
 def deploy(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> Deployed:

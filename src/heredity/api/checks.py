@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import numpy as np
+import torch
 
-from heredity.anatomy.body import ancestor
+from heredity.anatomy.body import Ancestor, ancestor
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.inputs import InputForm
-from heredity.development.task import Task
+from heredity.development.task import Task, normalised, standardised
 from heredity.errors import InputError, ModelError, StoreError
 from heredity.measures import measure_of, sizes_of
 from heredity.run.targets import Targets
@@ -28,7 +30,7 @@ def check_free(folder: RunFolder) -> None:
             raise StoreError(
                 f"expected no run in {folder.path}; came one; resume it, or choose another folder with --out"
             )
-        owned = [path for path in (folder.front_json, folder.front, folder.cache) if path.exists()]
+        owned = [path for path in (folder.front_json, folder.front, folder.report, folder.cache) if path.exists()]
         owned += list(folder.blobs.glob("*"))[:1]
         there = next(path for path in (folder.path, *folder.path.absolute().parents) if path.exists())
         free = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
@@ -40,18 +42,27 @@ def check_free(folder: RunFolder) -> None:
 
 
 def check_fit(constructor: Constructor, task: Task) -> None:
-    """Refuses a network that does not take the task's inputs or give its classes, or of which nothing can change.
+    """Refuses a network that does not take the task's inputs or give its outputs, or of which nothing can change.
 
     Raises:
         ModelError: so it is.
     """
-    anatomy = ancestor(constructor, task.inputs).anatomy
-    if anatomy.outputs != (task.n_classes,):
+    try:
+        first = ancestor(constructor, task.inputs)
+    except ModelError as error:
+        if task.inputs.vocabulary is None:
+            raise
+        raise ModelError(f"{error}; {task.name} has whole numbers, which are tokens: features must be real") from error
+    anatomy, expected = first.anatomy, task.output_shape
+    if expected is not None and anatomy.outputs != expected:
+        has = f"{task.name} has {task.criterion.called(task.n_classes)}"
         raise ModelError.of(
-            f"logits of shape (n, {task.n_classes}), as {task.name} has {task.n_classes} classes",
-            f"(n{''.join(f', {size}' for size in anatomy.outputs)})",
+            f"{task.criterion.outputs} of shape {_batch(expected)}, as {has}",
+            _batch(anatomy.outputs),
             "change the last layer or the data",
         )
+    if expected is None:
+        _check_loss(first, task)
     if not any(family.size > 1 for family in anatomy.families):
         why = "; ".join(f"{fixed.name} is fixed: {fixed.reason}" for fixed in anatomy.fixed[:3])
         raise ModelError.of(
@@ -59,6 +70,26 @@ def check_fit(constructor: Constructor, task: Task) -> None:
             f"none ({why})" if why else "none",
             "see `heredity inspect`, and choose another ancestor",
         )
+
+
+def _check_loss(first: Ancestor, task: Task) -> None:
+    """A user's own loss may fail, or give no single number to descend on."""
+    examples, labels = task.train.inputs[:2], standardised(task.train.labels[:2], task.inputs)
+    outputs = copy.deepcopy(first.module).eval()(normalised(examples, task.inputs)).float()
+    expected = f"the loss of {task.name} to be a scalar that depends on the outputs"
+    try:
+        loss = task.criterion.loss(outputs, labels)
+        task.criterion.error(task.criterion.answers(outputs.detach()), task.train.labels[:2])
+    except Exception as error:
+        came = f"{type(error).__name__}: {error}"
+        raise ModelError.of(expected, came, f"it was called with outputs {tuple(outputs.shape)}") from error
+    if not isinstance(loss, torch.Tensor) or loss.dim() or not loss.requires_grad:
+        came = f"{tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"a {type(loss).__name__}"
+        raise ModelError.of(expected, came, "return outputs' loss, averaged over the batch")
+
+
+def _batch(shape: tuple[int, ...]) -> str:
+    return f"(n{''.join(f', {size}' for size in shape)})"
 
 
 def check_reach(constructor: Constructor, inputs: InputForm, targets: Targets, graph_bytes: int) -> None:

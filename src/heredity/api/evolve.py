@@ -81,7 +81,9 @@ def evolve(
     folder = RunFolder(Path(out))
     check_free(folder)
     task = load_task(data, seed=seed, data_dir=data_dir) if isinstance(data, str) else as_task(data, seed=seed)
-    constructor = describe(model, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
+    if workers:
+        task.criterion.check_portable()
+    constructor = describe(model, _offered(task))
     check_fit(constructor, task)
     check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
     if workers:
@@ -108,6 +110,8 @@ def evolve(
         workers=workers,
         graph_bytes=graph,
         data_dir=None if data_dir is None else str(data_dir),
+        criterion=task.criterion.record(),
+        classes=task.classes,
     )
     folder.make()
     with folder.lock():
@@ -173,6 +177,12 @@ def reopen(
     if task.digest != settings.task:
         raise DataError.of("the data that the run began with", "other data", "restore it, or start a new run")
     return run, task
+
+
+def _offered(task: Task) -> dict[str, Any]:
+    """What a constructor may ask for by naming it."""
+    offered = {"input_shape": task.inputs.shape, "n_classes": task.n_classes}
+    return offered if task.inputs.vocabulary is None else {**offered, "vocabulary": task.inputs.vocabulary}
 
 
 def _new_store(folder: RunFolder) -> Store:

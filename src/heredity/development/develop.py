@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import nn
 
-from heredity.anatomy.body import Deployed, anatomy_of, build, deploy
+from heredity.anatomy.body import Deployed, anatomy_of, build
 from heredity.anatomy.build import tensors_of
-from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth
-from heredity.development.culture import remembered_logits
+from heredity.development.criteria.criterion import measured
+from heredity.development.culture import remembered_outputs
 from heredity.development.loop import Beat, Teacher, Trained, train
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split, Task
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
-from heredity.measures.error import error_rate, predict
 from heredity.measures.size import macs, synapses
 from heredity.rng import derive
 from heredity.variation.operator import Organism, weights_digest
+
+REMEMBERED = 2**26
+"""Numbers that a teacher's remembered answers may have, at most: 256 MiB in every worker."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def develop(
         task.train,
         task.inputs,
         birth.recipe,
+        criterion=task.criterion,
         seed=derive(birth.seed, "training"),
         macs=macs(anatomy),
         teacher=teacher,
@@ -81,7 +86,7 @@ def develop(
     measures = {
         **sizes_of(anatomy, graph_bytes),
         "synapses": float(synapses(anatomy, newborn.masks)),
-        "val_error": validation_error(network, task.inputs, task.validation),
+        "val_error": validation_error(network, task),
     }
     return Grown(Organism(newborn.genome, tensors, newborn.masks), weights_digest(newborn), trained, measures)
 
@@ -98,24 +103,26 @@ def conceive(birth: Birth, parents: Sequence[Organism]) -> Organism:
     return newborn
 
 
-def validation_error(network: nn.Module, form: InputForm, split: Split) -> float:
-    """Share of a split's examples that `network` (which takes normalised input) gets wrong, in [0, 1]."""
-    return error_rate(predict(Deployed(network, form), split.inputs), split.labels)
+def validation_error(network: nn.Module, task: Task) -> float:
+    """The error of `network` (which takes normalised input) on the validation split, as the criterion measures it."""
+    return measured(task.criterion, Deployed(network, task.inputs), task.validation.inputs, task.validation.labels)
 
 
 def make_teacher(mentor: Mentor, split: Split, recipe: Recipe, cache: Path) -> Teacher:
-    """A teacher's answers in training: remembered, or online where augmentation makes every batch another."""
+    """A teacher's answers in training: remembered, or online where augmentation makes every batch another.
 
-    def shell() -> nn.Module:
-        return deploy(mentor.organism.genome, mentor.organism.tensors)
-
-    if recipe.augmentation:
-        network = build(mentor.organism.genome, mentor.organism.tensors).eval()
+    They are online too where there are too many to remember: those of segmentation have classes for every pixel.
+    """
+    genome, tensors = mentor.organism.genome, mentor.organism.tensors
+    if recipe.augmentation or len(split) * math.prod(anatomy_of(genome).outputs) > REMEMBERED:
+        network = build(genome, tensors).eval()
 
         def online(index: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
             with torch.no_grad():
                 return network(batch)
 
         return online
-    logits = remembered_logits(cache, mentor.digest, shell, split)
-    return lambda index, batch: logits[index]
+    # in the network's own units, in which its student learns
+    form = msgspec.structs.replace(genome.inputs, answer_mean=(), answer_std=())
+    outputs = remembered_outputs(cache, mentor.digest, lambda: Deployed(build(genome, tensors), form), split)
+    return lambda index, batch: outputs[index]

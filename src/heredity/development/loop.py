@@ -2,7 +2,7 @@
 
 until the budget is spent:
     a seeded batch, normalised and augmented on the device
-    loss = cross entropy, or culture's; plus the prior
+    loss = the criterion's, or culture's; plus the prior
     a step of the optimiser at the schedule's learning rate; absent synapses stay zero
 """
 
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
+from heredity.development.criteria import PLAIN, Criterion
 from heredity.development.culture import culture_loss
 from heredity.development.recipe import Recipe, learning_rate
-from heredity.development.task import Split, normalised
+from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError
 from heredity.rng import generator
 
@@ -29,7 +29,7 @@ Prior = Callable[[nn.Module], torch.Tensor]
 """A penalty on a network's weights, a scalar that is added to every step's loss."""
 
 Teacher = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""`(positions in the training split, normalised batch)` to the teacher's logits `(n, classes)`."""
+"""`(positions in the training split, normalised batch)` to the teacher's outputs, of the shape of a student's."""
 
 Beat = Callable[[float], None]
 """Told now and then, with the share of the training that is done: a sign of life."""
@@ -63,6 +63,7 @@ def train(
     form: InputForm,
     recipe: Recipe,
     *,
+    criterion: Criterion = PLAIN,
     seed: int,
     macs: int = 0,
     teacher: Teacher | None = None,
@@ -80,7 +81,7 @@ def train(
         DevelopmentError: the loss is not finite.
     """
     device = next(network.parameters()).device
-    inputs, labels = split.inputs.to(device), split.labels.to(device)
+    inputs, labels = split.inputs.to(device), standardised(split.labels, form).to(device)
     limit = total_steps(recipe, len(split), macs)
     optimiser = make_optimiser(network, recipe)
     absent = [(p, ~masks[n].to(device)) for n, p in network.named_parameters() if masks and n in masks]
@@ -111,11 +112,11 @@ def train(
             batch = augment(batch, random)
         answers = labels[index]
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
-            logits = network(batch)
+            outputs = network(batch)
         if teacher is not None and recipe.culture is not None:
-            loss = culture_loss(logits.float(), teacher(index, batch), answers, recipe.culture)
+            loss = culture_loss(outputs.float(), teacher(index, batch), answers, recipe.culture, criterion)
         else:
-            loss = F.cross_entropy(logits.float(), answers, label_smoothing=recipe.label_smoothing)
+            loss = criterion.loss(outputs.float(), answers, recipe.label_smoothing)
         if prior is not None:
             loss = loss + prior(network)
         optimiser.zero_grad(set_to_none=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 from safetensors.torch import save
 
+from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
 from heredity.errors import ExportError
 from heredity.executors.worker import prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
-from heredity.measures.error import error_rate, predict
 from heredity.run.run import Member, Run
 from heredity.run.targets import Targets
 from heredity.store.files import io_errors, make_folder, write_atomically
@@ -89,7 +89,7 @@ def _measured(member: Member, task: Task, content: bytes | None) -> dict[str, An
     known, number = dict(member.measures), member.individual.number
     if "test_error" not in known:
         with prepared(threads=1):  # as validation error was: another number of threads sums in another order
-            known["test_error"] = error_rate(predict(member.module(), task.test.inputs), task.test.labels)
+            known["test_error"] = measured(task.criterion, member.module(), task.test.inputs, task.test.labels)
         member.store.measured(number, "test_error", known["test_error"])
     if "latency_ms" not in known and content is not None:
         known["latency_ms"] = file_latency_ms(content, member.organism())

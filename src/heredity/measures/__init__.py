@@ -12,10 +12,14 @@ UNITS = {
     "macs": "multiply-accumulates per example",
     "bytes": "bytes of the ONNX file",
     "latency_ms": "milliseconds for one example",
-    "val_error": "share of validation examples that are wrong",
-    "test_error": "share of test examples that are wrong",
+    "val_error": "error on the validation split",
+    "test_error": "error on the test split",
 }
-"""Every measurement that a record may hold, by name."""
+"""Every measurement that a record may hold, by name.
+
+Errors are shares: of wrong examples for classes (of wrong pixels in segmentation), of unexplained variance for numbers,
+1 - mean average precision for several labels an example; `heredity.development.criteria` says which, and `run.json`.
+"""
 
 COSTS = ("params", "macs", "bytes", "latency")
 """What `--cost` may name."""

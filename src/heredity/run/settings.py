@@ -22,7 +22,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     """Settings of a run. `data` and `strategy` are names that `heredity.api.names` knows, `task` the data's digest.
 
     Exactly one of `generations` and `budget_seconds` bounds the run. `graph_bytes` is what an ONNX file of this family
-    weighs beside its weights.
+    weighs beside its weights. `criterion` is what is learnt (`Criterion.record`), `classes` are the classes' names, if
+    they have some; both come again with the data.
     """
 
     constructor: Constructor
@@ -40,6 +41,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     workers: int
     graph_bytes: int
     data_dir: str | None = None
+    criterion: dict[str, Any] = {}
+    classes: tuple[str, ...] = ()
     format: int = FORMAT
 
 

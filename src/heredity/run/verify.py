@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from heredity.anatomy.body import anatomy_of, build, deploy
 from heredity.development.birth import Individual
+from heredity.development.criteria.criterion import measured
 from heredity.development.develop import conceive, validation_error
 from heredity.development.task import Task
 from heredity.executors.worker import prepared
 from heredity.measures import sizes_of
-from heredity.measures.error import error_rate, predict
 from heredity.measures.size import synapses
 from heredity.run.run import Run
 from heredity.variation.operator import mask_digest, weights_digest
@@ -56,10 +56,10 @@ def _differences(
     organism = run.store.organism(individual)
     anatomy = anatomy_of(organism.genome)
     found = {**sizes_of(anatomy, run.settings.graph_bytes), "synapses": float(synapses(anatomy, organism.masks))}
-    found["val_error"] = validation_error(build(organism.genome, organism.tensors), task.inputs, task.validation)
+    found["val_error"] = validation_error(build(organism.genome, organism.tensors), task)
     if "test_error" in recorded:
         network = deploy(organism.genome, organism.tensors)
-        found["test_error"] = error_rate(predict(network, task.test.inputs), task.test.labels)
+        found["test_error"] = measured(task.criterion, network, task.test.inputs, task.test.labels)
     for name, value in found.items():
         if recorded.get(name) != value:
             yield Difference(number, name, recorded.get(name), value)

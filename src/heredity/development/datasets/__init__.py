@@ -1,0 +1,19 @@
+"""Data sets: what `--data` may name, and tasks from what a user has in Python. One file a form.
+
+| file | form |
+| --- | --- |
+| `reference` | which form a reference such as `mnist:10%` names |
+| `digits`, `mnist`, `cifar10`, `stl10` | data sets by name |
+| `folder` | a folder of class folders of images |
+| `table` | parquet files |
+| `hub` | data sets on the Hugging Face hub |
+| `given` | tensors, torch data sets and tasks, from Python or from a `file.py:callable` |
+| `images`, `options`, `extras` | what several of them need: decoding, options behind a name, optional libraries |
+"""
+
+from __future__ import annotations
+
+from heredity.development.datasets.given import as_task
+from heredity.development.datasets.reference import DATASETS, load_task
+
+__all__ = ["DATASETS", "as_task", "load_task"]
