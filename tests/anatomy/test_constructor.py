@@ -10,7 +10,7 @@ from torch import nn
 
 from heredity.anatomy import constructor
 from heredity.anatomy.body import ancestor
-from heredity.anatomy.constructor import INSTANCE, Constructor, describe, provide, resolve, structure_of
+from heredity.anatomy.constructor import INSTANCE, Constructor, describe, find_model, provide, resolve, structure_of
 from heredity.anatomy.inputs import InputForm
 from heredity.errors import HeredityError, InputError, ModelError
 from heredity.zoo import ZOO
@@ -62,7 +62,7 @@ def test_the_zoo_is_named_and_built_again(name: str) -> None:
     shape = (1, 28, 28)
     made = describe(name, {"input_shape": shape, "n_classes": 4})
     network = through_json(made).build()
-    assert network.eval()(torch.zeros(2, *shape)).shape == (2, 4)
+    assert network.eval()(torch.zeros(2, *shape)).shape[:2] == (2, 4)
     assert structure_of(network) == made.structure
 
 
@@ -73,6 +73,18 @@ def test_references_to_modules_and_files(file: Path) -> None:
     assert mine.keywords == {"n_classes": 4}, "only what the signature names"
     assert [tuple(p.shape) for p in mine.build().parameters()] == [(3, 64), (3,), (4, 3), (4,)]
     assert through_json(describe(f"{file}:shaped", OFFERED)).build().in_features == 8, "lists are tuples again"
+
+
+def test_networks_of_torchvision_and_timm_are_recorded_with_their_package() -> None:
+    offered = {"input_shape": (3, 32, 32), "n_classes": 4, "vocabulary": None}
+    made = through_json(describe("squeezenet1_1", offered))
+    assert made.reference == "torchvision/squeezenet1_1"
+    assert made.keywords == {"input_shape": [3, 32, 32], "n_classes": 4}
+    assert structure_of(made.build()) == made.structure
+    assert find_model("timm/resnet10t")[0] == "timm/resnet10t"
+    with pytest.raises(ModelError) as caught:
+        describe("squeezenet1_1", {"input_shape": (1, 8, 8), "n_classes": 4})
+    one_line(caught, "images of 3 channels", "(1, 8, 8)")
 
 
 def test_building_follows_the_random_state_and_describing_leaves_it(file: Path) -> None:
@@ -92,6 +104,9 @@ def test_building_follows_the_random_state_and_describing_leaves_it(file: Path) 
     [
         ("lenet", ("'lenet'", "did you mean 'lenet5'?", "resnet20", "file.py:callable")),
         ("nothing-like-it", ("'nothing-like-it'", "lenet-300-100")),
+        ("resnet181", ("did you mean 'resnet18'?", "names of torchvision and timm work too")),
+        ("timm/resnet181", ("did you mean 'timm/resnet18'?",)),
+        ("torchvision/", ("'torchvision/'",)),
         ("lenet5:", ("lenet5",)),
         ("no.such.module:net", ("no.such.module", "ModuleNotFoundError")),
         ("heredity.zoo.lenet:lenet_5", ("'lenet_5'", "did you mean 'lenet5'?")),

@@ -110,11 +110,26 @@ def test_inspect(heredity: Heredity, users: Path) -> None:
     assert heredity("inspect", f"{users}:sound", "--input", "12x").code == 2
 
 
+def test_inspect_at_the_default_input(heredity: Heredity, tmp_path: Path) -> None:
+    """Which may be tokens."""
+    file = tmp_path / "words.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def words(input_shape=(7,), vocabulary=11):\n"
+        "    return nn.Sequential(nn.Embedding(vocabulary, 3), nn.Flatten(), nn.Linear(3 * input_shape[0], 2))\n"
+    )
+    assert heredity("inspect", f"{file}:words").out.startswith(f"{file}:words on 7: {11 * 3 + 21 * 2 + 2} params")
+    assert heredity("inspect", f"{file}:words", "--input", "5").out.startswith(f"{file}:words on 5: {33 + 32} params")
+
+
 @pytest.mark.slow
 def test_inspect_the_zoo(heredity: Heredity) -> None:
     code, out, err = heredity("inspect")
     assert (code, err) == (0, "")
-    assert "lenet5-caffe      1x28x28  431,080" in out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["lenet5-caffe", "1x28x28", "431,080"] in [row[:3] for row in rows]
+    assert ["lstm-small", "28x28"] in [row[:2] for row in rows]
+    assert "torchvision's and timm's networks work by name too" in out
 
 
 class TestVerify:

@@ -1,7 +1,8 @@
 """Constructors: how a network is named, so that another process can build it again.
 
-A reference is a name from the zoo, `package.module:callable` or `file.py:callable`. A module handed over in Python has
-none: its structure is remembered, and whoever builds it again must hand it over again (`provide`).
+A reference is a name from the zoo, from torchvision or timm, `package.module:callable` or `file.py:callable`. A module
+handed over in Python has none: its structure is remembered, and whoever builds it again must hand it over again
+(`provide`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from msgspec import Struct
 from torch import nn
 
 from heredity.errors import InputError, ModelError
-from heredity.zoo import ZOO
+from heredity.zoo import ZOO, vision
 
 INSTANCE = "instance"
 _provided: dict[str, nn.Module] = {}
@@ -56,7 +57,7 @@ class Constructor(Struct, frozen=True):
             if self.instance is None:
                 raise ModelError.of("the module that this run was started with", "none", "hand it over again (model=)")
             return copy.deepcopy(self.instance)
-        function, source = resolve(self.reference, "model", ZOO)
+        _, function, source = find_model(self.reference)
         if source != self.source:
             raise ModelError.of(
                 f"{self.reference} as it was when the run began", "a changed file", "restore it, or start a new run"
@@ -72,19 +73,19 @@ class Constructor(Struct, frozen=True):
 def describe(model: str | nn.Module | Callable[..., nn.Module], offered: dict[str, Any]) -> Constructor:
     """The constructor of a model that a user named or handed over.
 
-    `offered` are the keywords that a constructor may ask for by naming them in its signature (`input_shape`,
-    `n_classes`); one that names none of them is called with none.
+    `offered` are the keywords that a constructor may ask for by naming them in its signature (`heredity.zoo.OFFERED`);
+    one that names none of them is called with none.
     """
     if isinstance(model, nn.Module):
         return provide(model)
     if not isinstance(model, str):
         return provide(_call(model, getattr(model, "__name__", repr(model)), _accepted(model, offered)))
-    function, source = resolve(model, "model", ZOO)
+    reference, function, source = find_model(model)
     keywords = _accepted(function, offered)
     with torch.random.fork_rng():
-        structure = structure_of(_call(function, model, keywords))
+        structure = structure_of(_call(function, reference, keywords))
     # as they come back from a record, where tuples are lists, so that a constructor equals its record
-    return Constructor(model, msgspec.json.decode(msgspec.json.encode(keywords)), structure, source)
+    return Constructor(reference, msgspec.json.decode(msgspec.json.encode(keywords)), structure, source)
 
 
 def provide(module: nn.Module) -> Constructor:
@@ -101,6 +102,19 @@ def structure_of(module: nn.Module) -> str:
     return hashlib.sha256("\n".join(layers + tensors).encode()).hexdigest()[:16]
 
 
+def find_model(reference: str) -> tuple[str, Callable[..., nn.Module], str]:
+    """`(full reference, callable, source digest)` of a model; names of torchvision and timm get their package's.
+
+    Raises:
+        InputError: there is no such name, module, file or callable; or the package that has it is missing.
+    """
+    if reference in ZOO or ":" in reference:
+        return reference, *resolve(reference, "model", ZOO)
+    if full := vision.full_name(reference):
+        return full, vision.constructor(full), ""
+    raise _unknown(reference, "model", ZOO, vision.names(reference), vision.hint())
+
+
 def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> tuple[Callable[..., Any], str]:
     """`(callable, source digest)` for a name among `known`, `package.module:callable` or `file.py:callable`.
 
@@ -113,8 +127,7 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
         return known[reference], ""
     place, colon, attribute = reference.partition(":")
     if not colon or not attribute:
-        forms = "or give package.module:callable or file.py:callable"
-        raise InputError.of(f"a {kind} reference", f"{reference!r}", f"{remedy(reference, known)}; {forms}")
+        raise _unknown(reference, kind, known)
     source = ""
     try:
         if place.endswith(".py"):
@@ -132,9 +145,16 @@ def resolve(reference: str, kind: str, known: dict[str, Callable[..., Any]]) -> 
     return function, source
 
 
-def remedy(wanted: str, known: Iterable[str]) -> str:
-    """What to do about an unknown name: the closest known one, and all that are known."""
-    close = difflib.get_close_matches(wanted, list(known), 1)
+def _unknown(
+    reference: str, kind: str, known: Iterable[str], unlisted: Iterable[str] = (), hint: str = ""
+) -> InputError:
+    forms = f"{hint}or give package.module:callable or file.py:callable"
+    return InputError.of(f"a {kind} reference", f"{reference!r}", f"{remedy(reference, known, unlisted)}; {forms}")
+
+
+def remedy(wanted: str, known: Iterable[str], unlisted: Iterable[str] = ()) -> str:
+    """What to do about an unknown name: the closest that there is, and all `known` ones."""
+    close = difflib.get_close_matches(wanted, [*known, *unlisted], 1)
     listed = f"known: {', '.join(sorted(known)) or 'none'}"
     return f"did you mean {close[0]!r}? {listed}" if close else listed
 
@@ -166,6 +186,8 @@ def _call(function: Callable[..., Any], reference: str, keywords: dict[str, Any]
     arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
     try:
         module = function(**arguments)
+    except ModelError:
+        raise  # it says in one line what is wrong already
     except (Exception, SystemExit) as error:
         raise ModelError.of(
             f"{reference} to build a network", f"{type(error).__name__}: {error}", f"it was called with {arguments}"

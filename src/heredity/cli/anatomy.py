@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
 from heredity.anatomy.anatomy import Anatomy, Family
 from heredity.anatomy.body import ancestor
-from heredity.anatomy.constructor import describe, resolve
+from heredity.anatomy.constructor import describe, find_model
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.cli.quantities import show_count, show_share
 from heredity.errors import InputError
 from heredity.measures import sizes_of
-from heredity.zoo import ZOO
+from heredity.zoo import ZOO, defaults
+from heredity.zoo.vision import REMEDY
 
 GAP = 2
 """Blanks between columns."""
@@ -27,46 +28,51 @@ WIDE = 160
 """Columns of text where there is no terminal."""
 
 
-def default_input(make: Callable[..., Any]) -> tuple[int, ...] | None:
-    """The shape of input that a constructor builds for unless told otherwise, if it says one."""
-    parameter = inspect.signature(make).parameters.get("input_shape")
-    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+def default_input(make: Callable[..., Any]) -> InputForm | None:
+    """The input that a constructor builds for unless told otherwise, if it says one."""
+    told = defaults(make)
+    shape = told.get("input_shape")
+    return None if shape is None else InputForm(tuple(shape), vocabulary=told.get("vocabulary"))
 
 
 def show_zoo() -> None:
-    """All ancestors that are known by name, at the input that they are meant for."""
+    """The zoo's ancestors, each at the input that it is meant for."""
     table = _table("ancestor", "input", "params", "MACs", "families", "clusters")
     for name, make in ZOO.items():
-        shape = default_input(make)
-        if shape is None:
+        form = default_input(make)
+        if form is None:
             continue
-        anatomy = trace(make(), shape)
+        anatomy = trace(make(), form)
         sizes = sizes_of(anatomy)
         table.add_row(
             name,
-            "x".join(map(str, shape)),
+            "x".join(map(str, form.shape)),
             show_count(sizes["params"]),
             show_count(sizes["macs"]),
             str(len(anatomy.families)),
             show_count(sum(anatomy.sizes.values())),
         )
     _console().print(table)
+    print("torchvision's and timm's networks work by name too, such as resnet18 or timm/mobilenetv3_small_100", end=" ")
+    print(f"({REMEDY}), and yours as package.module:callable or file.py:callable")
 
 
 def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
-    """One network's families, and what is fixed, with the reason.
+    """One network's families, and what is fixed, with the reason; at its default input unless `shape` is given.
 
     Raises:
         InputError: no such network, or its input's shape is needed.
         ModelError: it cannot be traced.
     """
-    shape = shape or default_input(resolve(reference, "model", ZOO)[0])
-    if shape is None:
+    form = default_input(find_model(reference)[1]) or (InputForm(shape) if shape else None)
+    if form is None:
         raise InputError.of(f"the shape of {reference}'s input", "none", "give it: --input 3x224x224")
-    constructor = describe(reference, {"input_shape": shape})
-    anatomy = ancestor(constructor, InputForm(shape)).anatomy
+    if shape is not None:
+        form = replace(form, shape=shape)
+    constructor = describe(reference, {"input_shape": form.shape, "vocabulary": form.vocabulary})
+    anatomy = ancestor(constructor, form).anatomy
     sizes = sizes_of(anatomy)
-    name = f"{reference} on {'x'.join(map(str, shape))}"
+    name = f"{constructor.reference} on {'x'.join(map(str, form.shape))}"
     print(f"{name}: {show_count(sizes['params'])} params, {show_count(sizes['macs'])} MACs,", end=" ")
     print(f"{anatomy.mutable_share:.1%} of the weights in families that can change")
     table = _table("family", "clusters", "weights of one cluster", "made by", "read by")

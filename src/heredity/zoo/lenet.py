@@ -9,10 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from heredity.zoo.parts import image_shape
+
 
 def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
     """LeNet-5 (LeCun et al. 1998): 6-16-120-84, with rectifiers; on images below 20 pixels its kernels are 3x3."""
-    channels, height, width = input_shape
+    channels, height, width = image_shape(input_shape)
     kernel = 5 if min(height, width) >= 20 else 3
     flat = 16 * (height // 4) * (width // 4)
     layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -34,7 +36,7 @@ def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> n
 
 def lenet5_caffe(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
     """The LeNet-5 of Caffe, 20-50-500: 431,080 weights on 28x28 images of ten classes."""
-    channels, height, width = input_shape
+    channels, height, width = image_shape(input_shape)
     flat = 50 * (((height - 4) // 2 - 4) // 2) * (((width - 4) // 2 - 4) // 2)
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=nn.Conv2d(channels, 20, 5),
@@ -78,7 +80,8 @@ class LeNet5Synthesis(nn.Module):
 
 def lenet5_synthesis(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
     """See `LeNet5Synthesis`."""
-    return LeNet5Synthesis(input_shape[0], n_classes, padding=(32 - input_shape[1]) // 2)
+    channels, height, _ = image_shape(input_shape)
+    return LeNet5Synthesis(channels, n_classes, padding=(32 - height) // 2)
 
 
 class LeNet300100(nn.Module):

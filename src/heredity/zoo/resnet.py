@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from heredity.zoo.parts import image_shape
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut, which is projected by a 1x1 convolution where shapes change."""
@@ -53,5 +55,10 @@ def _stage(channels_in: int, channels_out: int, stride: int, blocks: int) -> nn.
 
 
 def resnet20(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
-    """ResNet-20 with projected shortcuts."""
-    return ResNet(input_shape[0], n_classes, blocks=3)
+    """ResNet-20 with projected shortcuts: 272,474 weights."""
+    return ResNet(image_shape(input_shape)[0], n_classes, blocks=3)
+
+
+def resnet56(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+    """ResNet-56 with projected shortcuts: 855,770 weights."""
+    return ResNet(image_shape(input_shape)[0], n_classes, blocks=9)
