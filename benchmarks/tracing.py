@@ -20,20 +20,17 @@ from torch import nn
 from torchvision.models import resnet50
 
 from heredity.anatomy.trace import trace
-from heredity.zoo import ZOO
+from heredity.zoo import ZOO, defaults
 
 CONTRACT = "resnet50"
 CEILING_SECONDS = 5.0
-
-SHAPES = {"resnet20": (3, 32, 32)}
-"""Input shapes of the zoo's networks that are not made for 28x28 digits."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3, help="how often each is traced (default: 3)")
     repeat = parser.parse_args().repeat
-    networks = {name: (make(), SHAPES.get(name, (1, 28, 28))) for name, make in ZOO.items()}
+    networks = {name: (make(), defaults(make)["input_shape"]) for name, make in ZOO.items()}
     networks[CONTRACT] = (resnet50(weights=None), (3, 224, 224))
     rows: list[list[str]] = []
     kept = True
