@@ -6,169 +6,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-import torch
 from torch import nn
-from torch.nn import functional as F
 
+from heredity.testing.networks import (
+    ChannelScale,
+    ConstantShortcut,
+    ConvNeXtBlock,
+    Convolutional,
+    Dense,
+    FlattenConcat,
+    Groups,
+    HardCodedView,
+    Heads,
+    InputConcat,
+    PermuteFlatten,
+    Recurrent,
+    Residual,
+    Sequence1d,
+    Shuffles,
+    SqueezeExcite,
+    Transformer,
+    UNet,
+    UnknownOperation,
+    UsedTwice,
+    Volume,
+)
 from heredity.zoo.lenet import lenet5, lenet5_caffe, lenet5_synthesis, lenet_300_100
-from heredity.zoo.resnet import BasicBlock, resnet20
+from heredity.zoo.resnet import resnet20
 
 RGB = (3, 16, 16)
-
-
-class Convolutional(nn.Module):
-    """Two convolutions and two linear layers; 4x4 positions are left at `flat`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.c1, self.c2 = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 6, 3, padding=1)
-        self.f1, self.f2 = nn.Linear(96, 20), nn.Linear(20, 5)
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        return F.max_pool2d(F.relu(self.c2(F.max_pool2d(F.relu(self.c1(x)), 2))), 2)
-
-    def flat(self, x: torch.Tensor) -> torch.Tensor:
-        return x.flatten(1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f2(F.relu(self.f1(self.flat(self.features(x)))))
-
-
-class PermuteFlatten(Convolutional):
-    def flat(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 3, 1).flatten(1)
-
-
-class HardCodedView(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.c1, self.c2 = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 32, 3, padding=1)
-        self.f1, self.f2 = nn.Linear(512, 20), nn.Linear(20, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.max_pool2d(F.relu(self.c2(F.max_pool2d(F.relu(self.c1(x)), 2))), 2)
-        return self.f2(F.relu(self.f1(x.view(-1, 512))))
-
-
-class InputConcat(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b, self.f = nn.Conv2d(3, 9, 3, padding=1), nn.Conv2d(12, 8, 3), nn.Linear(8, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.b(torch.cat([x, F.relu(self.a(x))], 1))).mean((2, 3)))
-
-
-class FlattenConcat(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b = nn.Conv2d(3, 7, 3, stride=4), nn.Conv2d(3, 6, 5, stride=8)
-        self.f = nn.Linear(7 * 16 + 6 * 4, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(torch.cat([F.relu(self.a(x)).flatten(1), F.relu(self.b(x)).flatten(1)], 1))
-
-
-class Dense(nn.Module):
-    """DenseNet's way: every layer reads all that came before, through a norm of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.c = nn.Conv2d(3, 12, 3, padding=1)
-        widths = (12, 18, 24)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
-        self.layers = nn.ModuleList(nn.Conv2d(width, 6, 3, padding=1) for width in widths)
-        self.f = nn.Linear(30, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.c(x)
-        for norm, layer in zip(self.norms, self.layers, strict=True):
-            x = torch.cat([x, layer(F.relu(norm(x)))], 1)
-        return self.f(F.adaptive_avg_pool2d(x, 1).flatten(1))
-
-
-class UNet(nn.Module):
-    """Down, up by interpolation, and a concatenation across."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down1, self.down2 = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 10, 3, padding=1)
-        self.up, self.out = nn.Conv2d(16, 8, 3, padding=1), nn.Conv2d(8, 5, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        fine = F.relu(self.down1(x))
-        coarse = F.relu(self.down2(F.max_pool2d(fine, 2)))
-        raised = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
-        return self.out(F.relu(self.up(torch.cat([fine, raised], 1)))).mean((2, 3))
-
-
-class Residual(nn.Module):
-    """A stem, a block with an identity shortcut, and one with a projection."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, 6, 3, padding=1)
-        self.identity, self.projected = BasicBlock(6, 6, 1), BasicBlock(6, 10, 2)
-        self.f = nn.Linear(10, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(self.projected(self.identity(F.relu(self.stem(x)))).mean((2, 3)))
-
-
-class UsedTwice(nn.Module):
-    """`c` reads what it makes: its inputs and outputs are one family, with the stem's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.c, self.f = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.c(F.relu(self.c(F.relu(self.stem(x)))))).mean((2, 3)))
-
-
-class ChannelScale(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.c, self.f = nn.Conv2d(3, 8, 3), nn.Linear(8, 5)
-        self.scale = nn.Parameter(torch.rand(1, 8, 1, 1))
-        self.gain = nn.Parameter(torch.rand(1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.c(x) * self.scale * self.gain).mean((2, 3)))
-
-
-class SqueezeExcite(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.c, self.f = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 5)
-        self.squeeze, self.excite = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.c(x)
-        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(F.adaptive_avg_pool2d(y, 1)))))
-        return self.f((y * gate).mean((2, 3)))
-
-
-class UnknownOperation(nn.Module):
-    """A running product over channels, which no rule knows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b, self.f = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Linear(6, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.b(self.a(x).cumprod(1))).mean((2, 3)))
-
-
-class ConstantShortcut(nn.Module):
-    """The input itself is added: those channels cannot go, the others can."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b, self.f = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 7, 3), nn.Linear(7, 5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(F.relu(self.b(F.relu(self.a(x)) + x)).mean((2, 3)))
 
 
 @dataclass(frozen=True)
@@ -182,6 +48,13 @@ class Case:
 
 
 OUTPUT = "output of the network"
+RESIDUAL_STREAM = (
+    "patches",
+    "first.self_attn.out_proj",
+    "first.linear2",
+    "second.self_attn.out_proj",
+    "second.linear2",
+)
 CASES = {
     "lenet5": Case(
         lambda: lenet5((1, 8, 8)), {"conv1": 6, "conv2": 16, "fc1": 120, "fc2": 84}, (1, 8, 8), {"fc3": OUTPUT}
@@ -220,6 +93,29 @@ CASES = {
     "used-twice": Case(UsedTwice, {"stem": 8}, RGB, {"f": OUTPUT}),
     "channel-scale": Case(ChannelScale, {"c": 8}, RGB, {"f": OUTPUT}),
     "squeeze-excite": Case(SqueezeExcite, {"c": 8, "squeeze": 4}, RGB, {"f": OUTPUT}),
+    "groups": Case(Groups, {"a": 8, "b": 3, "c": 4}, (3, 8, 8), {"f": OUTPUT}),
+    "sequence": Case(Sequence1d, {"a": 10, "b": 8}, (4, 12), {"f": OUTPUT}),
+    "volume": Case(Volume, {"a": 6, "b": 8, "up": 7}, (2, 6, 6, 6), {"f": OUTPUT}),
+    "shuffles": Case(Shuffles, {"a": 6, "c": 2, "d": 6, "e": 7}, (3, 8, 8), {"f": OUTPUT}),
+    "convnext-block": Case(
+        ConvNeXtBlock,
+        {"wide": 20},
+        RGB,
+        {"f": OUTPUT, **dict.fromkeys(("stem", "depthwise", "narrow"), "layer_norm sees all")},
+    ),
+    "transformer": Case(
+        Transformer,
+        {"first.self_attn": 3, "first.linear1": 20, "second.self_attn": 4, "second.linear1": 16},
+        RGB,
+        {
+            "f": OUTPUT,
+            **dict.fromkeys(RESIDUAL_STREAM, "add with what no cluster owns"),
+        },
+    ),
+    "heads": Case(
+        Heads, {"qkv": 4}, (4, 6), {"f": OUTPUT, "embed": "layer_norm sees all", "out": "layer_norm sees all"}
+    ),
+    "recurrent": Case(Recurrent, {"lstm": 6, "gru": 7}, (5, 4), {"f": OUTPUT}),
     "hard-coded-view": Case(HardCodedView, {"c1": 8, "f1": 20}, RGB, {"f2": OUTPUT, "c2": "removal trial: "}),
     "unknown-operation": Case(UnknownOperation, {"b": 6}, RGB, {"f": OUTPUT, "a": "operation cumprod"}),
     "constant-shortcut": Case(ConstantShortcut, {"b": 7}, RGB, {"f": OUTPUT, "a": "add"}),

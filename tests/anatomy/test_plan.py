@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from heredity.anatomy.build import load, tensors_of
-from heredity.anatomy.conform import conform
 from heredity.anatomy.plan import IndexPlan
 from heredity.anatomy.trace import trace
 from heredity.zoo.resnet import ResNet
@@ -57,20 +56,3 @@ def test_loading_keeps_shared_parameters_shared() -> None:
     assert network[3].running_var.shape == (2,)
     for name, tensor in tensors_of(network).items():
         assert torch.equal(tensor, tensors[name])
-
-
-def test_layers_say_what_their_tensors_say() -> None:
-    network = nn.Sequential(
-        nn.Conv2d(4, 6, 3, groups=2), nn.ConvTranspose2d(6, 8, 2), nn.BatchNorm2d(8), nn.Linear(5, 7)
-    )
-    for layer in network:
-        for leaf, parameter in list(layer.named_parameters()):
-            half = parameter[: len(parameter) // 2]
-            half = half[:, ::2] if half.dim() > 1 and not isinstance(layer, nn.Conv2d) else half
-            setattr(layer, leaf, nn.Parameter(half.detach()))
-    conform(network)
-    grouped, up, norm, linear = network
-    assert (grouped.out_channels, grouped.in_channels) == (3, 4)
-    assert (up.in_channels, up.out_channels) == (3, 4)
-    assert norm.num_features == 4
-    assert (linear.out_features, linear.in_features) == (3, 3)

@@ -45,9 +45,13 @@ class MultiheadAttention(nn.Module):
 
         Masks are as in `nn.MultiheadAttention`. Weights `(n, [n_heads,] queries, keys)` are computed if asked for.
         """
+        together = query is key and key is value and self.in_proj_weight is not None
         if not self.batch_first:
             query, key, value = (t.transpose(0, 1) for t in (query, key, value))
-        q, k, v = self._projected(query, key, value)
+        if together:
+            q, k, v = F.linear(query, self.in_proj_weight, self.in_proj_bias).unflatten(-1, (3, -1)).unbind(-2)
+        else:
+            q, k, v = self._projected(query, key, value)
         if self.bias_k is not None and self.bias_v is not None:
             k, v = (torch.cat([t, b.expand(len(t), 1, -1)], 1) for t, b in ((k, self.bias_k), (v, self.bias_v)))
         if self.add_zero_attn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,11 @@ def tensors_of(module: nn.Module) -> Tensors:
     """A module's parameters and floating-point buffers by name, detached and sharing memory with it."""
     named = (*module.named_parameters(), *module.named_buffers())
     return {name: tensor.detach() for name, tensor in named if tensor.is_floating_point()}
+
+
+def skeleton(module: nn.Module) -> nn.Module:
+    """A copy of a module that shares its parameters and floating-point buffers: for who will `load` others into it."""
+    return copy.deepcopy(module, {id(t): t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()})
 
 
 def load(module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -35,8 +35,11 @@ class Formed:
         return {name: macs for name, macs in {**by_family, "": rest}.items() if macs}
 
 
-def form(ride: Ride) -> Formed:
-    """Clusters grouped by the places where they are used; a place is one dimension of one tensor in one role."""
+def form(ride: Ride, failed: Mapping[int, str] | None = None) -> Formed:
+    """Clusters grouped by the places where they are used; a place is one dimension of one tensor in one role.
+
+    `failed` are reasons why labels could not go before more was joined; where all has become one cluster, they stand.
+    """
     by_dimension: dict[tuple[str, int], list[torch.Tensor]] = defaultdict(list)
     for use in ride.uses:
         by_dimension[use.tensor, use.dim].append(use.labels)
@@ -58,7 +61,8 @@ def form(ride: Ride) -> Formed:
         alike[tuple(where)].append(cluster)
     for where, clusters in list(alike.items()):
         if len(clusters) == 1:
-            reasons[clusters[0]] = "its channels go together or not at all"
+            known = next((why for label, why in (failed or {}).items() if component[label] == clusters[0]), None)
+            reasons[clusters[0]] = known or "its channels go together or not at all"
             del alike[where]
     families: dict[str, Family] = {}
     labels: dict[str, Integers] = {}

@@ -7,6 +7,8 @@ that after an operation has been executed on labels.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -81,9 +83,9 @@ class Ledger:
         owned = (left != NOBODY) & (right != NOBODY)
         self._suppositions.append((left[owned], right[owned]))
 
-    def accept(self, failing: Integers) -> bool:
+    def accept(self, labels: Collection[int]) -> bool:
         """Join what was supposed of any of these labels; False if there was nothing."""
-        held, found = self._suppositions, False
+        held, found, failing = self._suppositions, False, list(labels)
         self._suppositions = []
         for left, right in held:
             touched = bool(np.isin(left, failing).any() or np.isin(right, failing).any())

@@ -138,11 +138,19 @@ class Ride(TorchFunctionMode):
         self._reads.update({id(t) for t, _ in before})
         rule = self._rules.get(name) or self._rules.get(name.rstrip("_"))
         in_place = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-        if rule is None or (in_place and before and before[0][0]._is_view()):
+        problem = None
+        if rule is None:
+            problem = "is not understood"
+        elif in_place and before and before[0][0]._is_view():
+            problem = "on a view is not understood"
+        else:
+            try:
+                rule(self, Call(name, func, args, keywords, result))
+            except Exception as error:  # noqa: BLE001  # a rule met what it was not written for
+                problem = f"is not understood in this form ({error})"
+        if problem is not None:
             for _, labels in before:
-                self.ledger.fix(labels, f"operation {name}{' on a view' if rule else ''} is not understood")
+                self.ledger.fix(labels, f"operation {name} {problem}")
             for tensor in outputs:
                 self.put(tensor, torch.zeros((), dtype=torch.long).expand(tensor.shape))
-        else:
-            rule(self, Call(name, func, args, keywords, result))
         return result

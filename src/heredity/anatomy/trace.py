@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -39,8 +38,9 @@ def trace(module: nn.Module, inputs: InputForm | tuple[int, ...]) -> Anatomy:
         batch = example(taken, BATCH, dtype=torch.float64)
         formed = form(ride)
         trial = Trial(module, _anatomy(module, ride, formed, outputs), batch)
-        if trial.failures and ride.ledger.accept(np.concatenate([formed.labels[name] for name in trial.failures])):
-            formed = form(ride)
+        failed = {int(label): why for name, why in trial.failures.items() for label in formed.labels[name]}
+        if ride.ledger.accept(failed):
+            formed = form(ride, failed)
             trial = Trial(module, _anatomy(module, ride, formed, outputs), batch)
     finally:
         for m in training:

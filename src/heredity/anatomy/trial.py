@@ -6,7 +6,6 @@ consumers are zero) must be removable without a trace, whatever the other weight
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy, Family, Fixed
-from heredity.anatomy.build import load, tensors_of
+from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.conform import Follow, conform
 from heredity.types import Tensors
 
@@ -28,19 +27,22 @@ TOLERANCE = 1e-9
 class Trial:
     """What came of trying an anatomy on its network, in evaluation mode, with a batch of float64 `(n, *shape)`.
 
-    All families are tried at once; only when that fails are they tried by halves.
+    All families are tried at once; only when that fails are they tried by halves, layers of one kind together. Of those
+    one speaks for all: when it fails, none of them is tried further.
     """
 
     failures: dict[str, str]
     """By family whose removal goes wrong: what went wrong."""
 
     def __init__(self, module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> None:
-        self._network = copy.deepcopy(module).double().eval()
+        self._network = skeleton(module).eval()
         self._weights = _random_weights(self._network, anatomy)
         self._anatomy, self._batch = anatomy, batch
         self._candidates = _candidates(self._network, anatomy)
-        self._follows: list[Follow] = []
-        self.failures = self._examine([family for family in anatomy.families if family.size > 1])
+        self._losses = _losses(anatomy)
+        self._follows: dict[Follow, None] = {}
+        self._kinds = {family.name: _kind(self._network, family) for family in anatomy.families}
+        self.failures = self._examine(sorted(anatomy.families, key=lambda family: self._kinds[family.name]))
 
     @property
     def passed(self) -> Anatomy:
@@ -62,35 +64,38 @@ class Trial:
         follows = [follow for family in families for follow in self._candidates[family.name]]
         problem = self._attempt(families, follows)
         if problem is None:
-            self._follows += follows
+            self._follows.update(dict.fromkeys(follows))
             return {}
         if len(families) == 1:
             for fewer in _alternatives(follows):
                 if self._attempt(families, fewer) is None:
-                    self._follows += fewer
+                    self._follows.update(dict.fromkeys(fewer))
                     return {}
             return {families[0].name: f"removal trial: {problem}"}
+        if len({self._kinds[family.name] for family in families}) == 1 and (found := self._examine(families[:1])):
+            return dict.fromkeys((family.name for family in families), *found.values())
         middle = len(families) // 2
         found = [self._examine(half) for half in (families[:middle], families[middle:])]
         if any(found):
             return found[0] | found[1]
-        if self._attempt(families, self._follows) is None:
+        if self._attempt(families, list(self._follows)) is None:
             return {}
         return {family.name: f"removal trial: {problem} (together with others)" for family in families}
 
     def _attempt(self, families: Sequence[Family], follows: Sequence[Follow]) -> str | None:
-        """What goes wrong when about a third of each of these is silenced and removed; nothing if nothing does."""
+        """What goes wrong when some clusters of each of these are silenced and removed; nothing if nothing does."""
         rng = np.random.default_rng(0)
         silenced, kept = dict(self._weights), {}
         for family in families:
-            stays = rng.permutation(family.size)[: max(1, family.size - max(1, family.size // 3))]
-            kept[family.name] = np.sort(stays)
-            gone = np.setdiff1d(np.arange(family.size), stays)
+            # the ends go first: what counts from either end then meets others than before
+            order = np.array([0, family.size - 1, *(1 + rng.permutation(family.size - 2))])
+            gone = order[: self._losses[family.name]]
+            kept[family.name] = np.setdiff1d(np.arange(family.size), gone)
             for s in family.slices:
                 if s.role == "read":
                     index = torch.from_numpy(s.positions[gone].ravel())
                     silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
-        small = copy.deepcopy(self._network)
+        small = skeleton(self._network)
         try:
             with torch.no_grad():
                 load(self._network, silenced)
@@ -110,14 +115,36 @@ def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
     """Weights that let signals of about size one through, so that no mistake hides behind zeros."""
     generator = torch.Generator().manual_seed(0)
     weights: Tensors = {}
-    for name, tensor in tensors_of(module).items():
+    for name in tensors_of(module):
         shape = anatomy.shapes[name]
         if len(shape) > 1:
             scale = math.sqrt(2 / max(math.prod(shape[1:]), 1))
-            weights[name] = torch.randn(shape, generator=generator, dtype=tensor.dtype) * scale
+            weights[name] = torch.randn(shape, generator=generator).double() * scale
         else:
-            weights[name] = torch.rand(shape, generator=generator, dtype=tensor.dtype) + 0.5
+            weights[name] = torch.rand(shape, generator=generator).double() + 0.5
     return weights
+
+
+def _losses(anatomy: Anatomy) -> dict[str, int]:
+    """By family: how many clusters it loses, from a third to two thirds.
+
+    Families of one size lose unlike numbers as far as possible: where a network relies on two to shrink alike, equal
+    losses would hide it.
+    """
+    met: Counter[int] = Counter()
+    losses: dict[str, int] = {}
+    for family in anatomy.families:
+        least, most = max(1, family.size // 3), max(1, 2 * family.size // 3)
+        losses[family.name] = least + met[family.size] % (most - least + 1)
+        met[family.size] += 1
+    return losses
+
+
+def _kind(network: nn.Module, family: Family) -> str:
+    """What a family is coupled to, but for where in the network it is: alike for layers that repeat."""
+    owner = _owner(network, [s.tensor for s in family.slices])
+    places = [f"{s.tensor.removeprefix(owner)}:{s.dim}:{s.role}" for s in family.slices]
+    return f"{type(network.get_submodule(owner)).__name__} {' '.join(places)}"
 
 
 def _candidates(network: nn.Module, anatomy: Anatomy) -> dict[str, list[Follow]]:

@@ -73,7 +73,9 @@ def einstein_sum(ride: Ride, call: Call) -> None:
 
 def _contract(ride: Ride, call: Call, left: Labels, right: Labels, summed: list[int]) -> Labels:
     """The labels of a product whose operands lie in one space of indices; summed dimensions come out of size one."""
-    shared = [d for d in range(-left.dim(), 0) if left.size(d) > 1 and right.size(d) > 1]
+    dims = max(left.dim(), right.dim())
+    left, right = (labels[(None,) * (dims - labels.dim())] for labels in (left, right))
+    shared = [d for d in range(-dims, 0) if left.size(d) > 1 and right.size(d) > 1]
     for labels, other in ((left, right), (right, left)):
         if owned(labels) and not owned(other) and any(not constant_along(labels, d) for d in shared):
             ride.ledger.fix(labels, f"{call.name} with what no cluster owns")
