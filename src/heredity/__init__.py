@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from heredity.api.evolve import evolve as evolve
     from heredity.api.evolve import resume as resume
     from heredity.api.load import load as load
+    from heredity.development.criteria import Classification as Classification
+    from heredity.development.criteria import Custom as Custom
+    from heredity.development.criteria import MultiLabel as MultiLabel
+    from heredity.development.criteria import Regression as Regression
     from heredity.development.datasets import as_task as as_task
     from heredity.development.datasets import load_task as load_task
     from heredity.development.task import Split as Split
@@ -29,6 +33,10 @@ _HOMES = {
     "evolve": "heredity.api.evolve",
     "resume": "heredity.api.evolve",
     "load": "heredity.api.load",
+    "Classification": "heredity.development.criteria",
+    "Regression": "heredity.development.criteria",
+    "MultiLabel": "heredity.development.criteria",
+    "Custom": "heredity.development.criteria",
     "as_task": "heredity.development.datasets",
     "load_task": "heredity.development.datasets",
     "Split": "heredity.development.task",
@@ -48,6 +56,10 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "as_task",
     "Task",
     "Split",
+    "Classification",
+    "Regression",
+    "MultiLabel",
+    "Custom",
     "Targets",
     "Run",
     "Front",

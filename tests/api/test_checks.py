@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from heredity.anatomy.constructor import describe
 from heredity.api.checks import check_fit, check_free, choose_cost
 from heredity.api.deadline import Deadline
+from heredity.development.criteria import Custom
 from heredity.development.datasets import as_task
 from heredity.development.task import Task
 from heredity.errors import InputError, ModelError, StoreError
@@ -51,6 +54,59 @@ def test_networks_that_do_not_fit(network: nn.Module, message: str) -> None:
         check_fit(describe(network, {}), sample)
     assert str(refused.value).startswith(f"expected {message}")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (torch.rand(60), "numbers of shape (n, 1), as sample has 1 fractional label an example; came (n, 3);"),
+        (torch.rand(60, 4), "numbers of shape (n, 4), as sample has 4 fractional labels an example;"),
+        (torch.arange(120).reshape(60, 2) % 3 > 1, "logits of shape (n, 2), as sample has 2 labels an example;"),
+        (torch.arange(480).reshape(60, 2, 4) % 3, "logits of shape (n, 3, 2, 4), as sample has 3 classes;"),
+    ],
+)
+def test_networks_that_do_not_give_what_is_to_be_learnt(labels: torch.Tensor, expected: str) -> None:
+    network = nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 3))
+    with pytest.raises(ModelError) as refused:
+        check_fit(describe(network, {}), as_task((torch.randn(60, 12), labels), seed=0, name="sample"))
+    assert str(refused.value).startswith(f"expected {expected}")
+
+
+def test_features_that_are_taken_for_tokens() -> None:
+    sample = as_task((torch.arange(720).reshape(60, 12), torch.arange(60) % 3), seed=0, name="sample")
+    with pytest.raises(
+        ModelError, match="sample has whole numbers, which are tokens: features must be real"
+    ) as refused:
+        check_fit(describe(nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 3)), {}), sample)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("loss", "came"),
+    [
+        (lambda outputs, labels: outputs, "came a tensor of shape (2, 3); return"),
+        (lambda outputs, labels: 0.5, "came a float; return"),
+        (lambda outputs, labels: torch.tensor(0.5), "came a tensor of shape (); return"),
+        (nn.CosineEmbeddingLoss(), "came TypeError: "),
+    ],
+)
+def test_a_users_loss_is_tried(loss: Callable[..., Any], came: str) -> None:
+    network = nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 3))
+    given = torch.randn(60, 12), torch.randn(60, 3)
+    for error in (nn.MSELoss(), loss):
+        sample = as_task(given, seed=0, name="sample", criterion=Custom(loss, error))
+        with pytest.raises(ModelError) as refused:
+            check_fit(describe(network, {}), sample)
+        assert str(refused.value).startswith("expected the loss of sample to be a scalar that depends on the outputs; ")
+        assert came in str(refused.value)
+        assert "\n" not in str(refused.value)
+    with pytest.raises(ModelError, match="expected the error of sample to be a number; came ValueError: ") as refused:
+        check_fit(
+            describe(network, {}), as_task(given, seed=0, name="sample", criterion=Custom(nn.MSELoss(), torch.sub))
+        )
+    training = network.training
+    check_fit(describe(network, {}), as_task(given, seed=0, criterion=Custom(nn.MSELoss(), nn.MSELoss())))
+    assert network.training == training
 
 
 def test_one_that_fits() -> None:

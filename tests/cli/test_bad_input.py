@@ -9,7 +9,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from PIL import Image
+from pyarrow import parquet
 
 from heredity.api.evolve import evolve
 from heredity.store.folder import RunFolder
@@ -19,6 +22,7 @@ from .conftest import Heredity
 
 HOSTILE = """
 import sys
+import heredity
 import numpy as np, torch
 from torch import nn
 
@@ -66,6 +70,30 @@ def unequal(): return inputs, labels[:-1]
 def fractions(): return inputs, labels.float()
 def one_hot(): return inputs, torch.eye(3)[labels]
 def empty(): return inputs[:0], labels[:0]
+def counts(): return inputs, torch.stack([labels, labels], 1)
+def bits(): return inputs, torch.stack([labels > 0, labels > 1], 1)
+def not_bits():
+    return heredity.as_task((inputs, torch.stack([labels, labels], 1)), seed=0, criterion=heredity.MultiLabel())
+def off(): return inputs, torch.zeros(240, 2)
+def constant(): return inputs, torch.full((240,), 3.0)
+def unknown():
+    holed = labels / 2
+    holed[7] = float("nan")
+    return inputs, holed
+images = (inputs.repeat(1, 2)[:, :16].reshape(-1, 1, 4, 4) * 40).clamp(0, 255).to(torch.uint8)
+def small_maps(): return images, (images[:, 0, :3] > 9).long()
+def moved():
+    maps = heredity.Split(images, (images[:, 0] > 9).long())
+    form = heredity.as_task((maps, maps, maps), seed=0).inputs
+    return heredity.Task("moved", maps, maps, maps, 2, form, ("flip",))
+def tokens(): return (inputs.abs() * 9).long(), labels
+def below(): return (inputs * 9).long(), labels
+def no_scalar(): return own(lambda outputs, labels: outputs)
+def no_loss(): return own(lambda outputs, labels: fail(ValueError("two\\nlines")))
+def own(loss):
+    split = heredity.Split(inputs, labels)
+    name = "hostile.py:no_scalar" if loss.__code__.co_names == () else "hostile.py:no_loss"
+    return heredity.as_task((split, split, split), seed=0, name=name, criterion=heredity.Custom(loss, lambda *_: 0.0))
 def three(): return inputs[:3], labels[:3]
 def complex_numbers(): return inputs.to(torch.complex64), labels
 def words(): return np.array(["a", "b"]), np.array([0, 1])
@@ -84,6 +112,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "raising.py").write_text("raise RuntimeError('two\\nlines')")
     (folder / "leaving.py").write_text("import sys; sys.exit(0)")
     (folder / "syntax.py").write_text("def (")
+    (folder / "bad.parquet").write_bytes(b"PAR1 and no more")
+    parquet.write_table(pa.table({"a": [1.0, 2.0], "b": [0, 1]}), folder / "table.parquet")
+    for place, size in (("mixed/a", 4), ("mixed/b", 5), ("damaged/a", 4), ("damaged/b", 4), ("hole/a", 4)):
+        (folder / place).mkdir(parents=True)
+        for i in range(2):
+            Image.new("RGB", (size, size)).save(folder / place / f"{i}.png")
+    image = folder / "damaged" / "a" / "1.png"
+    image.write_bytes(image.read_bytes()[:-30])
+    for place in ("bare", "hole/b"):
+        (folder / place).mkdir()
     return folder
 
 
@@ -117,7 +155,7 @@ def refused(heredity: Heredity, place: Path) -> Iterator[object]:
 @pytest.mark.parametrize(
     ("model", "expected", "came"),
     [
-        ("lenet6", "a model reference", "'lenet6'; did you mean 'lenet5'? known: lenet-300-100, lenet5"),
+        ("lenet6", "a model reference", "'lenet6'; did you mean 'lenet5'? known: alexnet-cifar, convnext"),
         ("hostile.py:god", "a callable 'god' in hostile.py", "none; did you mean 'good'?"),
         ("missing.py:net", "a model reference that can be imported", "FileNotFoundError: no file"),
         ("raising.py:net", "a model reference that can be imported", "RuntimeError: two lines; check raising.py"),
@@ -129,7 +167,7 @@ def refused(heredity: Heredity, place: Path) -> Iterator[object]:
         ("hostile.py:greedy", "hostile.py:greedy to build a network", "TypeError: greedy() missing 2 required"),
         ("hostile.py:nothing", "hostile.py:nothing to return an nn.Module", "a NoneType"),
         ("hostile.py:narrow", "a network that takes a batch of shape (2, 12)", "RuntimeError"),
-        ("lenet5", "lenet5 to build a network", "ValueError"),
+        ("lenet5", "images of shape (channels, height, width)", "inputs of shape (12,)"),
         ("hostile.py:seven", "logits of shape (n, 3), as hostile.py:data has 3 classes", "(n, 7)"),
         ("hostile.py:frozen", "a network with trainable weights", "Sequential without any"),
         ("hostile.py:pair", "a network that returns one tensor of logits", "a tuple"),
@@ -147,7 +185,7 @@ def test_models(refused: Heredity, model: str, expected: str, came: str) -> None
 @pytest.mark.parametrize(
     ("data", "expected", "came"),
     [
-        ("digit", "a data reference", "'digit'; did you mean 'digits'? known: digits, mnist"),
+        ("digit", "a data reference", "'digit'; did you mean 'digits'? known: cifar10, digits"),
         ("mnist", "a folder with data sets", "none; give --data-dir DIR or set HEREDITY_DATA"),
         ("missing.py:data", "a data reference that can be imported", "FileNotFoundError: no file"),
         ("syntax.py:data", "a data reference that can be imported", "SyntaxError"),
@@ -166,8 +204,50 @@ def test_models(refused: Heredity, model: str, expected: str, came: str) -> None
         ("hostile.py:beyond", "logits of shape (n, 8), as hostile.py:beyond has 8 classes", "(n, 3)"),
         ("hostile.py:unseen", "labels below 3, as in training", "label 3 in the test split"),
         ("hostile.py:unequal", "as many training inputs as labels, at least one", "240 and 239"),
-        ("hostile.py:fractions", "training labels as whole numbers of shape (n,)", "torch.float32"),
-        ("hostile.py:one_hot", "training labels as whole numbers of shape (n,)", "torch.float32 of shape (240, 3)"),
+        (
+            "hostile.py:fractions",
+            "numbers of shape (n, 1), as hostile.py:fractions has 1 fractional label an example",
+            "(n, 3)",
+        ),
+        (
+            "hostile.py:one_hot",
+            "training labels as class numbers of shape (n,), or several labels an example",
+            "a single 1 in each row",
+        ),
+        ("hostile.py:counts", "training labels as whole numbers of shape (n,)", "torch.int64 of shape (240, 2)"),
+        ("hostile.py:bits", "logits of shape (n, 2), as hostile.py:bits has 2 labels an example", "(n, 3)"),
+        ("hostile.py:not_bits", "training labels of 0 and 1", "2 in data"),
+        ("hostile.py:off", "labels of which some are on and some are off", "0 throughout the training split"),
+        ("hostile.py:constant", "labels that vary within every split", "3 throughout output 0"),
+        ("hostile.py:unknown", "finite training labels", "NaN or infinity in example 7"),
+        ("hostile.py:small_maps", "training labels of the images' size", "3x4 for images of 4x4"),
+        (
+            "hostile.py:moved",
+            "images with labels that have no place in them, for augmentation by flip",
+            "inputs (1, 4, 4)",
+        ),
+        ("hostile.py:tokens", "a network that takes a batch of shape (2, 12)", "RuntimeError"),
+        ("hostile.py:below", "training inputs of whole numbers as tokens from 0 of shape (n, length)", "torch.int64"),
+        (
+            "hostile.py:no_scalar",
+            "the loss of hostile.py:no_scalar to be a scalar that depends on the outputs",
+            "a tensor of shape (2, 3)",
+        ),
+        (
+            "hostile.py:no_loss",
+            "the loss of hostile.py:no_loss to be a scalar that depends on the outputs",
+            "ValueError: two lines",
+        ),
+        ("nowhere/at.all", "a folder nowhere/at.all", "none; check the path"),
+        ("missing.parquet", "a parquet file missing.parquet", "no such file"),
+        ("bad.parquet", "a parquet file bad.parquet", "ArrowInvalid: "),
+        ("table.parquet", "one column called label, labels, target, targets, class or y in table.parquet", "none; add"),
+        ("table.parquet:label=c", "a column 'c' in table.parquet", "none; it has columns a, b"),
+        ("bare", "a folder for each class in bare", "an empty one; put images into CLASS/"),
+        ("mixed", "images of one size", "4x4 in a/0.png in mixed, 5x5 in b/0.png in mixed; resize them, or say so"),
+        ("damaged", "a/1.png in damaged to be an image", ""),
+        ("hole", "images in hole/b", "none; add some, or remove the folder"),
+        ("digits:size=8", "options of digits", "size=; known: a share such as 10%"),
         ("hostile.py:empty", "as many training inputs as labels, at least one", "0 and 0"),
         ("hostile.py:three", "at least 20 examples to draw splits from", "3 in hostile.py:three"),
     ],

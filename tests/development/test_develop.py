@@ -126,6 +126,14 @@ def test_teachers_answer_from_memory_or_online(grown: Grown, tmp_path: Path) -> 
     assert not (tmp_path / "none").exists()
 
 
+def test_answers_that_are_too_many_to_remember_are_online(
+    grown: Grown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heredity.development.develop.REMEMBERED", len(TASK.train) * 4 - 1)
+    make_teacher(Mentor("a" * 64, grown.organism), TASK.train, Recipe(steps=1), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_validation_error_is_that_of_the_split(grown: Grown) -> None:
     network = build(grown.organism.genome, grown.organism.tensors)
     error = validation_error(network, TASK)

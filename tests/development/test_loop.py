@@ -8,7 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from heredity.anatomy.body import Deployed
 from heredity.anatomy.inputs import InputForm
+from heredity.development.criteria import Classification, Regression
+from heredity.development.criteria.criterion import measured
 from heredity.development.loop import CHECK_EVERY, Trained, make_optimiser, total_steps, train
 from heredity.development.recipe import Culture, Recipe, learning_rate
 from heredity.development.task import Split, normalised
@@ -247,6 +250,29 @@ class TestDeterminism:
         normalised(features.inputs, InputForm((6,), (1.0,), (2.0,)))
         assert torch.equal(self.IMAGES.inputs, pixels)
         assert torch.equal(features.inputs, before)
+
+
+def test_numbers_of_any_scale_are_learnt() -> None:
+    split = toy()
+    labels = split.inputs[:, :1] * 4e5 + 7e6
+    units = Regression().units(labels)
+    form = InputForm((6,), answer_mean=units[0], answer_std=units[1])
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
+    recipe = Recipe(steps=200, batch_size=50, learning_rate=0.02)
+    train(module, Split(split.inputs, labels), form, recipe, criterion=Regression(), seed=0)
+    assert measured(Regression(), Deployed(module, form), split.inputs, labels) < 0.02
+
+
+def test_every_pixel_is_classified() -> None:
+    inputs = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    split = Split(inputs, (inputs[:, 0] > 0.5).long())
+    split.labels[:, 0] = 9
+    torch.manual_seed(0)
+    module, criterion = nn.Conv2d(1, 2, 1), Classification(ignore=9)
+    recipe = Recipe(steps=80, batch_size=20, learning_rate=0.2)
+    train(module, split, InputForm((1, 6, 6)), recipe, criterion=criterion, seed=0)
+    assert criterion.error(criterion.answers(module(inputs)), split.labels) < 0.05
 
 
 def test_networks_see_normalised_pixels() -> None:

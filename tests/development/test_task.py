@@ -3,12 +3,23 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 import torch
 
+from heredity.anatomy.body import Deployed
 from heredity.anatomy.inputs import InputForm
-from heredity.development.task import FEWEST_TO_DRAW_FROM, Split, Task, checked_task, make_task, normalised
-from heredity.errors import DataError
+from heredity.development.criteria import Classification
+from heredity.development.task import (
+    FEWEST_TO_DRAW_FROM,
+    Split,
+    Task,
+    checked_task,
+    make_task,
+    normalised,
+    standardised,
+)
+from heredity.errors import DataError, InputError
 
 
 def images(n: int, seed: int = 0) -> Split:
@@ -159,6 +170,88 @@ class TestTasksThatUsersMake:
             checked_task(replace(task, test=features(spoilt(math.nan))))
         with refused(r"\(1, 2, 2\)", r"\(4,\)"):
             checked_task(replace(task, inputs=InputForm((1, 2, 2))))
+
+
+MAPS = Split(images(40).inputs, torch.arange(360).reshape(40, 3, 3) % 2)
+
+
+class TestOtherLabels:
+    def test_the_criterion_says_what_a_network_returns(self) -> None:
+        inputs = torch.rand(60, 4)
+        for labels, shape in (
+            (torch.arange(60) % 5, (5,)),
+            (torch.rand(60), (1,)),
+            (torch.rand(60, 3), (3,)),
+            (torch.arange(120).reshape(60, 2) % 3 > 1, (2,)),
+        ):
+            task = make_task("t", Split(inputs, labels), seed=0)
+            assert task.output_shape == shape
+            assert task.n_classes == shape[0]
+            assert len(task.test.labels) == 10
+        assert make_task("t", MAPS, seed=0).output_shape == (2, 3, 3)
+
+    def test_numbers_are_learnt_standardised(self) -> None:
+        labels = torch.randn(60, 2) * torch.tensor([5.0, 900.0]) + 40
+        task = make_task("t", Split(torch.rand(60, 4), labels), seed=0)
+        own = standardised(task.train.labels, task.inputs)
+        assert torch.allclose(own.mean(0), torch.zeros(2), atol=1e-4)
+        assert torch.allclose(own.std(0, correction=0), torch.ones(2), atol=1e-4)
+        deployed = Deployed(torch.nn.Identity(), replace_shape(task.inputs, (2,)))
+        assert torch.allclose(deployed(own), task.train.labels, atol=1e-2), "and come back in the user's units"
+        classes = make_task("t", features(), seed=0)
+        assert standardised(classes.train.labels, classes.inputs) is classes.train.labels
+
+    def test_the_digest_sees_the_criterion(self) -> None:
+        plain, weighted = (make_task("t", features(), seed=0, criterion=c) for c in (None, Classification([1, 2])))
+        assert plain.digest != weighted.digest
+
+    def test_named_classes_count_even_where_no_example_is_of_them(self) -> None:
+        task = make_task("t", features(), seed=0, classes=("a", "b", "c"))
+        assert (task.n_classes, task.classes) == (3, ("a", "b", "c"))
+
+    def test_maps_of_another_size_than_their_images(self) -> None:
+        with refused("training labels of the images' size", "3x2 for images of 3x3"):
+            make_task("t", Split(MAPS.inputs, MAPS.labels[:, :, :2]), seed=0)
+        with refused("one shape in all splits"):
+            make_task("t", Split(torch.rand(40, 2), MAPS.labels), Split(torch.rand(4, 2), MAPS.labels[:4, :2]), seed=0)
+
+    def test_maps_do_not_move_with_augmented_images(self) -> None:
+        with refused("augmentation by flip", r"inputs \(2, 3, 3\) and labels \(3, 3\)", "leave augmentation out"):
+            make_task("t", MAPS, seed=0, augmentation=("flip",))
+        with refused("labels that have no place"):
+            make_task("t", features(), seed=0, augmentation=("crop",))
+        with pytest.raises(InputError, match="expected known augmentations; came turn"):
+            make_task("t", images(40), seed=0, augmentation=("turn",))
+        assert make_task("t", images(40), seed=0, augmentation=("flip",)).augmentation == ("flip",)
+
+
+class TestTokens:
+    def test_their_vocabulary_is_that_of_all_splits(self) -> None:
+        tokens = torch.arange(240).reshape(60, 4).short()
+        task = make_task("t", features(tokens), None, features(tokens + 9), seed=0)
+        assert task.inputs == InputForm((4,), vocabulary=249)
+        assert torch.equal(normalised(task.train.inputs, task.inputs), task.train.inputs)
+        assert task.train.inputs.dtype == torch.int64
+
+    def test_whole_numbers_that_are_none(self) -> None:
+        for inputs, words in (
+            (torch.arange(240).reshape(60, 4) - 3, ("tokens from 0", "from -3")),
+            (torch.arange(240).reshape(60, 1, 2, 2), ("60, 1, 2, 2", "uint8")),
+        ):
+            with refused(*words):
+                make_task("t", features(inputs), seed=0)
+
+    def test_a_users_vocabulary(self) -> None:
+        split = features(torch.arange(240).reshape(60, 4))
+        task = Task("t", split, split, split, 2, InputForm((4,), vocabulary=1000))
+        assert checked_task(task).inputs.vocabulary == 1000
+        for few in (None, 239):
+            with refused("tokens below the vocabulary", "token 239", r"InputForm\(\(4,\), vocabulary=240\)"):
+                checked_task(replace(task, inputs=InputForm((4,), vocabulary=few)))
+
+
+def replace_shape(form: InputForm, shape: tuple[int, ...]) -> InputForm:
+    return msgspec.structs.replace(form, shape=shape)
 
 
 def test_digests_see_content_type_and_shape() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from heredity.anatomy.body import Ancestor, ancestor
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.inputs import InputForm
-from heredity.development.task import Task, normalised, standardised
+from heredity.development.task import Task, normalised
 from heredity.errors import InputError, ModelError, StoreError
 from heredity.measures import measure_of, sizes_of
 from heredity.run.targets import Targets
@@ -62,7 +63,7 @@ def check_fit(constructor: Constructor, task: Task) -> None:
             "change the last layer or the data",
         )
     if expected is None:
-        _check_loss(first, task)
+        _check_functions(first, task)
     if not any(family.size > 1 for family in anatomy.families):
         why = "; ".join(f"{fixed.name} is fixed: {fixed.reason}" for fixed in anatomy.fixed[:3])
         raise ModelError.of(
@@ -72,20 +73,27 @@ def check_fit(constructor: Constructor, task: Task) -> None:
         )
 
 
-def _check_loss(first: Ancestor, task: Task) -> None:
-    """A user's own loss may fail, or give no single number to descend on."""
-    examples, labels = task.train.inputs[:2], standardised(task.train.labels[:2], task.inputs)
+def _check_functions(first: Ancestor, task: Task) -> None:
+    """A user's own loss and error may fail, or give no single number."""
+    examples, labels = task.train.inputs[:2], task.train.labels[:2]
     outputs = copy.deepcopy(first.module).eval()(normalised(examples, task.inputs)).float()
+    called = f"it was called with outputs {tuple(outputs.shape)} and labels {tuple(labels.shape)}"
     expected = f"the loss of {task.name} to be a scalar that depends on the outputs"
     try:
-        loss = task.criterion.loss(outputs, labels)
-        task.criterion.error(task.criterion.answers(outputs.detach()), task.train.labels[:2])
+        loss: Any = task.criterion.loss(outputs, labels)
     except Exception as error:
-        came = f"{type(error).__name__}: {error}"
-        raise ModelError.of(expected, came, f"it was called with outputs {tuple(outputs.shape)}") from error
+        raise ModelError.of(expected, f"{type(error).__name__}: {error}", called) from error
     if not isinstance(loss, torch.Tensor) or loss.dim() or not loss.requires_grad:
-        came = f"{tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"a {type(loss).__name__}"
-        raise ModelError.of(expected, came, "return outputs' loss, averaged over the batch")
+        came = (
+            f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"a {type(loss).__name__}"
+        )
+        raise ModelError.of(expected, came, "return the outputs' loss, averaged over the batch")
+    try:
+        task.criterion.error(outputs.detach(), labels)
+    except Exception as error:
+        raise ModelError.of(
+            f"the error of {task.name} to be a number", f"{type(error).__name__}: {error}", called
+        ) from error
 
 
 def _batch(shape: tuple[int, ...]) -> str:

@@ -43,7 +43,14 @@ DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie; else HE
 @app.command()
 def evolve(
     model: Annotated[str, typer.Option(help="A zoo name, package.module:callable or file.py:callable.")] = "lenet5",
-    data: Annotated[str, typer.Option(help="digits, mnist, mnist:10% or file.py:callable.")] = "digits",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="digits, mnist, cifar10, stl10, a folder of class folders, train.parquet[,test.parquet], "
+            "hub:OWNER/NAME or file.py:callable; options behind a colon: mnist:10%, photos:size=64x64, "
+            "t.parquet:label=COLUMN,input=A+B."
+        ),
+    ] = "digits",
     strategy: Annotated[str, typer.Option(help="synthesis, random-removal or magnitude-removal.")] = "synthesis",
     budget: Annotated[
         str | None, typer.Option(help=f"Wall clock, such as 90s or 10m; {DEFAULT_BUDGET} if no end is given.")

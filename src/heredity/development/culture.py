@@ -49,7 +49,7 @@ def remembered_outputs(folder: Path, teacher: str, build: Callable[[], nn.Module
     try:
         return load_file(path)["outputs"]
     except (OSError, SafetensorError, KeyError):
-        outputs = predict(build(), split.inputs)
+        outputs = predict(build(), split.inputs).contiguous()
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     save_file({"outputs": outputs}, temporary)

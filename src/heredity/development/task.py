@@ -208,7 +208,8 @@ def _check_agreement(splits: dict[str, Split], criterion: Criterion, n_classes: 
         raise DataError.of("splits of one shape and type", f"{shapes} in {name}", "resize or convert the examples")
     for kind, split in splits.items():
         if split.labels.shape[1:] != splits["training"].labels.shape[1:]:
-            came = f"{tuple(splits['training'].labels.shape)} in training, {tuple(split.labels.shape)} in {kind} of {name}"
+            first, other = (tuple(labels.shape) for labels in (splits["training"].labels, split.labels))
+            came = f"{first} in training, {other} in {kind} of {name}"
             raise DataError.of("labels of one shape in all splits", came, "reshape them")
         criterion.check(split.labels, n_classes, kind, name)
 

@@ -69,6 +69,8 @@ def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) 
     function, _ = resolve(place, "data", DATASETS)
     try:
         given = function()
+    except InputError:  # of a callable that uses our own functions
+        raise
     except (Exception, SystemExit) as error:
         raise DataError.of(f"{place} to give data", f"{type(error).__name__}: {error}", "fix it") from error
     return as_task(given, seed=seed, name=place)
