@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from heredity.anatomy.anatomy import Anatomy, Family, Fixed
+from heredity.anatomy.anatomy import Anatomy, Family, Fixed, Kept
 from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.conform import Follow, conform
+from heredity.anatomy.labels import Integers
 from heredity.types import Tensors
 
 TOLERANCE = 1e-9
@@ -35,13 +36,14 @@ class Trial:
     """By family whose removal goes wrong: what went wrong."""
 
     def __init__(self, module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> None:
-        self._network = skeleton(module).eval()
-        self._weights = _random_weights(self._network, anatomy)
         self._anatomy, self._batch = anatomy, batch
-        self._candidates = _candidates(self._network, anatomy)
-        self._losses = _losses(anatomy)
+        self._candidates = _candidates(module, anatomy)
+        self._kinds = {family.name: _kind(module, family) for family in anatomy.families}
         self._follows: dict[Follow, None] = {}
-        self._kinds = {family.name: _kind(self._network, family) for family in anatomy.families}
+        self._kept = {name: np.setdiff1d(np.arange(anatomy.sizes[name]), g) for name, g in _gone(anatomy).items()}
+        self._weights = _silenced(_random_weights(module, anatomy), anatomy, self._kept)
+        self._network = skeleton(module).eval()
+        self._expected = self._outputs((), ())
         self.failures = self._examine(sorted(anatomy.families, key=lambda family: self._kinds[family.name]))
 
     @property
@@ -83,32 +85,25 @@ class Trial:
         return {family.name: f"removal trial: {problem} (together with others)" for family in families}
 
     def _attempt(self, families: Sequence[Family], follows: Sequence[Follow]) -> str | None:
-        """What goes wrong when some clusters of each of these are silenced and removed; nothing if nothing does."""
-        rng = np.random.default_rng(0)
-        silenced, kept = dict(self._weights), {}
-        for family in families:
-            # the ends go first: what counts from either end then meets others than before
-            order = np.array([0, family.size - 1, *(1 + rng.permutation(family.size - 2))])
-            gone = order[: self._losses[family.name]]
-            kept[family.name] = np.setdiff1d(np.arange(family.size), gone)
-            for s in family.slices:
-                if s.role == "read":
-                    index = torch.from_numpy(s.positions[gone].ravel())
-                    silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
-        small = skeleton(self._network)
-        try:
-            with torch.no_grad():
-                load(self._network, silenced)
-                expected = self._network(self._batch)
-                load(small, self._anatomy.plan(kept).apply(silenced))
-                conform(small, follows)
-                came = small(self._batch)
-        except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        """What goes wrong when the silent clusters of these are removed; nothing if nothing does."""
+        expected, came = self._expected, self._outputs(families, follows)
+        if isinstance(expected, str) or isinstance(came, str):
+            return expected if isinstance(expected, str) else came
         if came.shape != expected.shape:
             return f"the output's shape changes to {tuple(came.shape)}"
         difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
         return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
+
+    def _outputs(self, families: Sequence[Family], follows: Sequence[Follow]) -> torch.Tensor | str:
+        """What the network without these families' silent clusters returns, or what it raises."""
+        network, plan = skeleton(self._network), self._anatomy.plan({f.name: self._kept[f.name] for f in families})
+        try:
+            with torch.no_grad():
+                load(network, plan.apply(self._weights))
+                conform(network, follows)
+                return network(self._batch)
+        except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
+            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
@@ -125,19 +120,32 @@ def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
     return weights
 
 
-def _losses(anatomy: Anatomy) -> dict[str, int]:
-    """By family: how many clusters it loses, from a third to two thirds.
+def _gone(anatomy: Anatomy) -> dict[str, Integers]:
+    """By family: the clusters that it loses, a third to two thirds of them.
 
     Families of one size lose unlike numbers as far as possible: where a network relies on two to shrink alike, equal
-    losses would hide it.
+    losses would hide it. The ends go first: what counts from either end then meets others than before.
     """
-    met: Counter[int] = Counter()
-    losses: dict[str, int] = {}
+    rng, met = np.random.default_rng(0), Counter[int]()
+    gone: dict[str, Integers] = {}
     for family in anatomy.families:
         least, most = max(1, family.size // 3), max(1, 2 * family.size // 3)
-        losses[family.name] = least + met[family.size] % (most - least + 1)
+        number = least + met[family.size] % (most - least + 1)
         met[family.size] += 1
-    return losses
+        gone[family.name] = np.array([0, family.size - 1, *(1 + rng.permutation(family.size - 2))])[:number]
+    return gone
+
+
+def _silenced(weights: Tensors, anatomy: Anatomy, kept: Kept) -> Tensors:
+    """Weights in which nobody reads the clusters that are not kept."""
+    silenced = dict(weights)
+    for family in anatomy.families:
+        gone = np.setdiff1d(np.arange(family.size), kept[family.name])
+        for s in family.slices:
+            if s.role == "read":
+                index = torch.from_numpy(s.positions[gone].ravel())
+                silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
+    return silenced
 
 
 def _kind(network: nn.Module, family: Family) -> str:

@@ -40,6 +40,7 @@ def _make_in_groups(
     read = ride.channels(ride.labels(data), 1)
     if name is None:
         ride.ledger.fix(read, f"{call.name} with a computed weight")
+        ride.computes(nobody(weight.shape), times * ride.batch)
         return nobody(torch.Size([call.result.shape[1]]))
     made = ride.ledger.new(call.result.shape[1])
     where = "grouped convolution of what no cluster owns"
@@ -73,6 +74,7 @@ def _make_and_read(
     data, name = call.arguments[0], ride.name(weight)
     if name is None:
         ride.ledger.fix(ride.labels(data), f"{call.name} with a computed weight")
+        ride.computes(nobody(weight.shape), times * ride.batch)
         return nobody(torch.Size([call.result.shape[channel]]))
     ride.use(name, read, "read", ride.channels(ride.labels(data), channel))
     made = ride.ledger.new(call.result.shape[channel])
