@@ -49,5 +49,6 @@ def lstm_small(
         steps = input_shape[-2]
         return LSTMClassifier(math.prod(input_shape) // steps, n_classes)
     expected = "sequences (steps, features), images (channels, height, width), or tokens (steps,) with a vocabulary"
-    came = f"inputs of shape {tuple(input_shape)}, and a vocabulary of {vocabulary}"
+    words = "no vocabulary" if vocabulary is None else f"a vocabulary of {vocabulary}"
+    came = f"inputs of shape {tuple(input_shape)} and {words}"
     raise ModelError.of(expected, came, "reshape them")
