@@ -34,31 +34,22 @@ ENOUGH = 0.9
 REMOVED = 0.3
 CLASSES = 10
 
-TORCHVISION = {
-    "alexnet": 64,
-    "convnext_tiny": 64,
-    "densenet121": 64,
-    "efficientnet_b0": 64,
-    "googlenet": 96,
-    "inception_v3": 96,
-    "mnasnet0_5": 64,
-    "mobilenet_v2": 64,
-    "mobilenet_v3_small": 64,
-    "regnet_x_400mf": 64,
-    "regnet_y_400mf": 64,
-    "resnet18": 64,
-    "resnet50": 64,
-    "resnext50_32x4d": 64,
-    "shufflenet_v2_x0_5": 64,
-    "squeezenet1_1": 64,
-    "swin_t": 64,
-}
-TIMM: dict[str, int] = {}
-VISION = {f"torchvision/{name}": size for name, size in TORCHVISION.items()} | {
-    f"timm/{name}": size for name, size in TIMM.items()
-}
-"""Networks of torchvision and timm, and the extent of the images that they are traced with."""
-FORMS = {name: InputForm((3, size, size)) for name, size in VISION.items()}
+TORCHVISION = """
+    densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small regnet_x_400mf
+    regnet_y_400mf resnet18 resnet50 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_1 swin_t
+"""
+TIMM = """
+    convnext_atto convnextv2_atto deit3_small_patch16_224 dla46_c edgenext_xx_small ese_vovnet19b_dw fastvit_t8 gernet_s
+    ghostnet_050 hrnet_w18_small inception_next_atto lcnet_050 mobilenetv4_conv_small_050 mobileone_s0 mobilevit_xxs
+    mobilevitv2_050 nf_regnet_b0 poolformer_s12 pvt_v2_b0 repvgg_a0 repvit_m0_9 resnest14d resnet18d semnasnet_075
+    seresnet18 skresnet18 starnet_s1 tinynet_e vit_tiny_patch16_224
+"""
+EXTENT = {"torchvision/googlenet": 96, "torchvision/inception_v3": 96}
+"""Of images, where it is not 64 pixels: the smallest that all of the network's layers take."""
+VISION = [
+    f"{package}/{name}" for package, names in (("torchvision", TORCHVISION), ("timm", TIMM)) for name in names.split()
+]
+FORMS = {name: InputForm((3, size, size)) for name in VISION for size in [EXTENT.get(name, 64)]}
 for _name, _make in ZOO.items():
     _told = defaults(_make)
     FORMS[_name] = InputForm(tuple(_told["input_shape"]), vocabulary=_told.get("vocabulary"))

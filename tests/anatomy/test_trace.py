@@ -36,7 +36,7 @@ def test_families_are_what_a_reader_finds(case) -> None:
 
 
 def test_clusters_that_nobody_reads_can_go(case) -> None:
-    """The oracle shares no code with the package beyond the anatomy that it judges and `conform`: removal by boolean masks."""
+    """The oracle has only the anatomy that it judges, and `conform`, from the package: removal by boolean masks."""
     for seed in range(3):
         torch.manual_seed(seed)
         large = case.make()

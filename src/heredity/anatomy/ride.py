@@ -44,6 +44,11 @@ class Call:
     keywords: dict[str, Any]
     result: Any
 
+    @property
+    def data(self) -> torch.Tensor:
+        """What the operation is done to."""
+        return self.argument(0, "input")
+
     def argument(self, position: int, keyword: str, default: Any = None) -> Any:
         """An argument by its position or its name, whichever the caller used."""
         return self.arguments[position] if len(self.arguments) > position else self.keywords.get(keyword, default)

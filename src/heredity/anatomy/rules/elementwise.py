@@ -64,7 +64,7 @@ def _adopt(ride: Ride, tensor: torch.Tensor, labels: Labels) -> bool:
 @rule("prelu")
 def learned_slope(ride: Ride, call: Call) -> None:
     """One slope a channel, or one for all."""
-    data, weight = call.arguments[0], call.argument(1, "weight")
+    data, weight = call.data, call.argument(1, "weight")
     labels = ride.labels(data)
     if weight.numel() > 1 and (name := ride.name(weight)):
         ride.use(name, 0, "made", ride.channels(labels, 1))
@@ -74,6 +74,6 @@ def learned_slope(ride: Ride, call: Call) -> None:
 @rule("glu")
 def gated(ride: Ride, call: Call) -> None:
     """The first half, each element times the sigmoid of its partner in the second half."""
-    first, second = ride.labels(call.arguments[0]).chunk(2, call.argument(1, "dim", -1))
+    first, second = ride.labels(call.data).chunk(2, call.argument(1, "dim", -1))
     ride.ledger.join(first, second, "glu with what no cluster owns")
     ride.put(call.result, first)

@@ -12,7 +12,7 @@ from heredity.anatomy.rules.registry import nobody, owned, rule
 @rule("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def convolution(ride: Ride, call: Call) -> None:
     """A filter makes one channel and reads all channels of its group; transposed ones store (in, out, ...)."""
-    data, weight, bias = call.arguments[0], call.arguments[1], call.argument(2, "bias")
+    data, weight, bias = call.data, call.argument(1, "weight"), call.argument(2, "bias")
     transposed = "transpose" in call.name
     groups: int = call.argument(6, "groups", 1)
     swept = data if transposed else call.result
@@ -36,7 +36,7 @@ def _make_in_groups(
     times: int,
 ) -> Labels:
     """What a group reads and what it makes go together: in a depthwise convolution a channel with its own filter."""
-    data, name = call.arguments[0], ride.name(weight)
+    data, name = call.data, ride.name(weight)
     read = ride.channels(ride.labels(data), 1)
     if name is None:
         ride.ledger.fix(read, f"{call.name} with a computed weight")
@@ -56,10 +56,10 @@ def _make_in_groups(
 @rule("linear")
 def linear(ride: Ride, call: Call) -> None:
     """A unit makes one feature and reads all features, along the last dimension."""
-    data, result = call.arguments[0], call.result
+    data, result = call.data, call.result
     labels = ride.labels(data)
     times = result.shape[:-1].numel() // ride.batch
-    weight = call.arguments[1]
+    weight = call.argument(1, "weight")
     if owned(labels) and constant_along(labels, -1) and any(not constant_along(labels, d) for d in range(data.dim())):
         if name := ride.name(weight):  # mixes positions within every cluster, such as tokens of one channel
             ride.multiplied(name, result, times)
@@ -71,7 +71,7 @@ def linear(ride: Ride, call: Call) -> None:
 def _make_and_read(
     ride: Ride, call: Call, weight: torch.Tensor, bias: torch.Tensor | None, *, channel: int, read: int, times: int
 ) -> Labels:
-    data, name = call.arguments[0], ride.name(weight)
+    data, name = call.data, ride.name(weight)
     if name is None:
         ride.ledger.fix(ride.labels(data), f"{call.name} with a computed weight")
         ride.computes(nobody(weight.shape), times * ride.batch)

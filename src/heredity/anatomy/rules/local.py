@@ -18,7 +18,7 @@ from heredity.anatomy.tensors import tensors_in
 )
 def local(ride: Ride, call: Call) -> None:
     """Positions of one channel are mixed: fine as long as one channel is one cluster."""
-    labels = ride.labels(call.arguments[0])
+    labels = ride.labels(call.data)
     spatial = range(2, labels.dim())
     if any(not constant_along(labels, d) for d in spatial):
         ride.ledger.fix(labels, f"{call.name} across clusters")
@@ -32,7 +32,7 @@ def local(ride: Ride, call: Call) -> None:
 @rule("mean", "sum", "amax", "amin", "max", "min", "median", "std", "var", "norm", "logsumexp")
 def reduction(ride: Ride, call: Call) -> None:
     """Dimensions go; none of them may run across clusters."""
-    data = call.arguments[0]
+    data = call.data
     if isinstance(call.argument(1, "other"), torch.Tensor):  # the elementwise maximum has the same name
         return elementwise(ride, call)
     labels = ride.labels(data)

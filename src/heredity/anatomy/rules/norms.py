@@ -13,7 +13,7 @@ from heredity.anatomy.tensors import tensors_in
 @rule("batch_norm", "instance_norm")
 def by_channel(ride: Ride, call: Call) -> None:
     """Statistics and affine weights belong to the channels they normalise."""
-    data, labels = call.arguments[0], ride.labels(call.arguments[0])
+    data, labels = call.data, ride.labels(call.data)
     channels = ride.channels(labels, 1)
     names = [n for t in tensors_in((call.arguments[1:], call.keywords)) if (n := ride.name(t)) is not None]
     for name in names:
@@ -26,7 +26,7 @@ def by_channel(ride: Ride, call: Call) -> None:
 @rule("group_norm")
 def by_group(ride: Ride, call: Call) -> None:
     """Channels that are normalised together go together."""
-    data, groups = call.arguments[0], call.argument(1, "num_groups")
+    data, groups = call.data, call.argument(1, "num_groups")
     labels = ride.labels(data)
     channels = ride.channels(labels, 1)
     grouped = channels.reshape(groups, -1)
@@ -64,7 +64,7 @@ def over_neighbours(ride: Ride, call: Call) -> None:
 
 
 def _across(ride: Ride, call: Call, dims: Sequence[int]) -> None:
-    labels = ride.labels(call.arguments[0])
+    labels = ride.labels(call.data)
     if any(not constant_along(labels, d) for d in dims):
         ride.ledger.fix(labels, f"{call.name} sees all of its channels")
         labels = nobody(labels.shape)

@@ -1,0 +1,156 @@
+"""The whole body: what may be done to a network, done in any order, and everything that must hold after each step."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import msgspec
+import numpy as np
+import onnx
+import torch
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from heredity.anatomy.anatomy import Kept
+from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors
+from heredity.anatomy.canonical import canonicalise
+from heredity.anatomy.constructor import describe
+from heredity.anatomy.genome import Genome, digest
+from heredity.anatomy.inputs import example
+from heredity.export.onnx import to_onnx
+from heredity.measures.size import params, synapses
+from heredity.store.blobs import _decode, _encode
+from heredity.testing.networks import KINDS
+from heredity.types import Tensors
+from heredity.variation.operator import Organism, mask_digest, weights_digest
+from heredity.variation.removal import remove
+
+TOLERANCE = 1e-9
+"""Of outputs in float64, relative to the largest."""
+
+
+class WholeBody(RuleBasedStateMachine):
+    """One line of descent. Weights are float64, so that what is neutral shows as such."""
+
+    organism: Organism
+    exports = 0
+
+    @initialize(kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 99))
+    def begin(self, kind: str, seed: int) -> None:
+        _, form = KINDS[kind]
+        constructor = describe(f"heredity.testing.networks:{kind}", {})
+        tensors = {name: t.double() for name, t in fresh_tensors(constructor, seed).items()}
+        generator = torch.Generator().manual_seed(seed)
+        for name, t in tensors.items():  # norms and biases that say something
+            if t.dim() == 1:
+                tensors[name] = 0.5 + torch.rand(t.shape, generator=generator, dtype=t.dtype)
+        self.organism = Organism(ancestor(constructor, form).genome, tensors)
+        self.batch = example(form, 3, seed, torch.float64)
+
+    def outputs(self, organism: Organism) -> torch.Tensor:
+        network = build(organism.genome, {n: t.clone() for n, t in organism.tensors.items()}).double().eval()
+        with torch.no_grad():
+            return network(self.batch)
+
+    def same(self, came: torch.Tensor, expected: torch.Tensor) -> None:
+        assert came.shape == expected.shape
+        assert (came - expected).abs().max() <= TOLERANCE * max(1.0, float(expected.abs().max()))
+
+    def draw(self, data: st.DataObject) -> dict[str, np.ndarray]:
+        kept = {}
+        for family in anatomy_of(self.organism.genome).families:
+            if data.draw(st.booleans()):
+                stays = data.draw(st.sets(st.integers(0, family.size - 1), min_size=1))
+                kept[family.name] = np.array(sorted(stays))
+        return kept
+
+    def silenced(self, parent: Organism, kept: Kept) -> Organism:
+        """The parent, with nobody reading the clusters that are not kept."""
+        tensors = dict(parent.tensors)
+        for family in anatomy_of(parent.genome).families:
+            gone = np.setdiff1d(np.arange(family.size), kept.get(family.name, np.arange(family.size)))
+            for s in family.slices:
+                if s.role == "read":
+                    index = torch.from_numpy(s.positions[gone].ravel())
+                    tensors[s.tensor] = tensors[s.tensor].index_fill(s.dim, index, 0.0)
+        return Organism(parent.genome, tensors, parent.masks)
+
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        """Removing clusters is the same as reading nothing of them, and the size is as predicted."""
+        kept, parent = self.draw(data), self.organism
+        child = remove(parent, anatomy := anatomy_of(parent.genome), kept)
+        self.same(self.outputs(child), self.outputs(self.silenced(parent, kept)))
+        for name, which in kept.items():
+            assert child.genome.tags[name] == tuple(parent.genome.tags[name][i] for i in which)
+        assert params(anatomy.select(kept)) == params(anatomy_of(child.genome)) <= params(anatomy)
+        self.organism = child
+
+    @rule(data=st.data(), share=st.floats(0.1, 1.0))
+    def mask(self, data: st.DataObject, share: float) -> None:
+        """Synapses die: their weights are zero, and they are counted."""
+        parent, anatomy = self.organism, anatomy_of(self.organism.genome)
+        layers = [n for n in sorted(anatomy.positions) if anatomy.positions[n] and parent.tensors[n].dim() > 1]
+        name = data.draw(st.sampled_from(layers))
+        generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
+        alive = torch.rand(parent.tensors[name].shape, generator=generator) < share
+        masks = {**parent.masks, name: parent.masks.get(name, torch.ones_like(alive)) & alive}
+        tensors = {**parent.tensors, name: parent.tensors[name] * masks[name]}
+        child = Organism(parent.genome.with_masks(mask_digest(masks)), tensors, masks)
+        assert synapses(anatomy, child.masks) <= synapses(anatomy, parent.masks)
+        assert params(anatomy) - synapses(anatomy, masks) == sum(int((~m).sum()) for m in masks.values())
+        self.organism = child
+
+    @precondition(lambda self: self.organism.masks)
+    @rule()
+    def canonicalise(self) -> None:
+        """No cluster without live synapses stays, and their going is a removal like any other."""
+        parent, anatomy = self.organism, anatomy_of(self.organism.genome)
+        kept, masks = canonicalise(anatomy, parent.masks)
+        tensors = {name: t * masks[name] if name in masks else t for name, t in parent.tensors.items()}
+        cleaned = Organism(parent.genome.with_masks(mask_digest(masks)), tensors, masks)
+        child = remove(cleaned, anatomy, kept)
+        self.same(self.outputs(child), self.outputs(self.silenced(cleaned, kept)))
+        again, _ = canonicalise(anatomy_of(child.genome), child.masks)
+        assert all(len(again[name]) == size for name, size in child.genome.sizes.items())
+        self.organism = child
+
+    @rule()
+    def save_and_load(self) -> None:
+        """What is stored is what comes back."""
+        tensors, masks = _decode(_encode(self.organism.tensors, self.organism.masks))
+        genome = msgspec.json.decode(msgspec.json.encode(self.organism.genome), type=Genome)
+        loaded = Organism(genome, tensors, masks)
+        assert genome == self.organism.genome
+        assert genome.digest == digest(self.organism.genome)
+        assert weights_digest(loaded) == weights_digest(self.organism)
+        assert torch.equal(self.outputs(loaded), self.outputs(self.organism))
+        self.organism = loaded
+
+    @precondition(lambda self: self.exports < 1)
+    @rule()
+    def export(self) -> None:
+        """The file holds as many weights as were counted; that it equals its module is checked as it is made."""
+        self.exports += 1
+        single = Organism(
+            self.organism.genome, {n: t.float() for n, t in self.organism.tensors.items()}, self.organism.masks
+        )
+        model = onnx.load_from_string(to_onnx(single))
+        held = sum(int(np.prod(t.dims)) for t in model.graph.initializer)
+        assert held == params(anatomy_of(single.genome))
+
+    @invariant()
+    def shapes_and_masks_agree(self) -> None:
+        organism = self.organism
+        anatomy = anatomy_of(organism.genome)
+        assert {name: tuple(t.shape) for name, t in organism.tensors.items()} == anatomy.shapes
+        assert all(mask.shape == organism.tensors[name].shape for name, mask in organism.masks.items())
+        assert all(not bool(organism.tensors[n][~m].any()) for n, m in organism.masks.items())
+        assert organism.genome.masks == mask_digest(organism.masks)
+        for family, tags in organism.genome.tags.items():
+            assert len(tags) == anatomy.sizes[family] >= 1
+            assert list(tags) == sorted(set(tags))
+        assert self.outputs(organism).isfinite().all()
+
+
+TestWholeBody = WholeBody.TestCase
+TestWholeBody.settings = settings(max_examples=10, stateful_step_count=8, deadline=None)
