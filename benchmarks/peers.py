@@ -163,7 +163,7 @@ def bring_up(job: Job, member: str, network: nn.Module, recipe: Recipe) -> Candi
         seed=derive(job.seed, member),
         teacher=lambda index, batch: logits[index],
     )
-    return kept(job, member, network, validation_error(network, task.inputs, task.validation))
+    return kept(job, member, network, validation_error(network, task))
 
 
 @cache

@@ -75,7 +75,8 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """Digest of all splits and of the criterion: a run is resumed on the very task that it began with."""
-        criterion = json.dumps(self.criterion.record(), sort_keys=True)
+        # plain classification adds nothing, as when there was no other: its runs can still be resumed
+        criterion = "" if self.criterion == PLAIN else json.dumps(self.criterion.record(), sort_keys=True)
         parts = (self.train.digest, self.validation.digest, self.test.digest, str(self.n_classes), criterion)
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import numpy as np
@@ -64,6 +65,22 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError) as caught:
         load_task("hub:nobody/has-this-one", seed=0)
     one_line(caught, "data set nobody/has-this-one on the Hugging Face hub", "check its name and the network")
+
+
+def test_retries_are_not_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+
+    def unreachable(name: str, config: str | None) -> None:
+        logger.getChild("utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise ConnectionError("Couldn't reach it\nwith many words")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(DataError) as caught:
+        load_task("hub:someone/digits", seed=0)
+    one_line(caught, "came ConnectionError: Couldn't reach it; check its name")
+    assert not caplog.records
+    assert logger.level == level
 
 
 def test_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:

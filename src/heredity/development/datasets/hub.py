@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Generator
 from typing import Any
 
 from heredity.development.datasets.extras import library
@@ -26,7 +29,8 @@ def hub_task(name: str, options: Options, *, seed: int) -> Task:
     """
     datasets = library("datasets", "which reads the hub")
     try:
-        loaded: dict[str, Any] = datasets.load_dataset(name, options.config)
+        with _quiet():
+            loaded: dict[str, Any] = datasets.load_dataset(name, options.config)
     except Exception as error:
         said = str(error).strip().splitlines() or [""]
         remedy = "check its name and the network, or give a folder or parquet files"
@@ -44,3 +48,15 @@ def hub_task(name: str, options: Options, *, seed: int) -> Task:
     return make_task(
         f"{PREFIX}{name}", found["train"], found.get("validation"), found.get("test"), seed=seed, classes=classes
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None]:
+    """The hub's client tells of every retry, half a minute long; what comes of it is said once, by us."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
