@@ -1,8 +1,9 @@
-"""What all tests share: one thread per process, the data sets, and how hypothesis draws."""
+"""What all tests share: one thread per process, data sets, a user's file, quick exports, how hypothesis draws."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
@@ -10,6 +11,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is 
 import hypothesis
 import pytest
 import torch
+
+from heredity.testing.runs import quick_exports, users_file
 
 torch.set_num_threads(1)  # the promise of equal results holds for fixed threads; pytest-xdist fills the cores
 torch.set_flush_denormal(True)
@@ -22,6 +25,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "data_dir" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_exports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    with quick_exports():
+        yield
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's file."""
+    return users_file(tmp_path_factory.mktemp("users"))
 
 
 @pytest.fixture(scope="session")

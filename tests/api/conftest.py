@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from heredity.api.evolve import evolve
 from heredity.run.run import Run
-from heredity.testing.runs import QUICK, quick_exports, users_file
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_exports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    with quick_exports():
-        yield
-
-
-@pytest.fixture(scope="session")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's file."""
-    return users_file(tmp_path_factory.mktemp("users"))
+from heredity.testing.runs import QUICK
 
 
 @pytest.fixture(scope="session")

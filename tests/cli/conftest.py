@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
 from heredity.cli import main
-from heredity.testing.runs import quick_exports, users_file
 
 
 class Ended(NamedTuple):
@@ -22,18 +20,6 @@ class Ended(NamedTuple):
 
 
 Heredity = Callable[..., Ended]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_exports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    with quick_exports():
-        yield
-
-
-@pytest.fixture(scope="session")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's file."""
-    return users_file(tmp_path_factory.mktemp("users"))
 
 
 @pytest.fixture

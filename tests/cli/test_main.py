@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,10 +98,10 @@ def test_evolve_and_all_that_follows(heredity: Heredity, users: Path, tmp_path: 
     code, said, complaint = heredity("export", out, "0002")
     assert (code, complaint) == (0, "")
     assert {path.name for path in (out / "export" / "0002").iterdir()} == {
-        *("model.onnx", "model.safetensors", "genome.json")
+        *("model.onnx", "model.safetensors", "genome.json", "facts.md")
     }
     assert heredity("export", out, "2", "--out", tmp_path / "mine").code == 0
-    for name in ("model.onnx", "model.safetensors", "genome.json"):
+    for name in ("model.onnx", "model.safetensors", "genome.json", "facts.md"):
         assert (tmp_path / "mine" / name).read_bytes() == (out / "export" / "0002" / name).read_bytes()
 
 
@@ -130,6 +133,61 @@ def test_inspect_the_zoo(heredity: Heredity) -> None:
     assert ["lenet5-caffe", "1x28x28", "431,080"] in [row[:3] for row in rows]
     assert ["lstm-small", "28x28"] in [row[:2] for row in rows]
     assert "torchvision's and timm's networks work by name too" in out
+
+
+class TestExport:
+    def test_every_format(
+        self, heredity: Heredity, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A line a file, equal files whenever it is asked for, and a page whose lines work in the folder."""
+        member = min((finished / "front").iterdir()).name
+        code, said, complaint = heredity("export", finished, member, "--format", "all", "--out", tmp_path / "all")
+        assert (code, complaint) == (0, "")
+        files = ["model.onnx", "model.int8.onnx", "model.pt2", "model.safetensors", "genome.json", "facts.md"]
+        assert {path.name for path in (tmp_path / "all").iterdir()} == {*files}
+        for line, name in zip(said.splitlines(), files, strict=True):
+            assert line.startswith(f"{tmp_path / 'all' / name}: {(tmp_path / 'all' / name).stat().st_size:,} bytes")
+        assert "differs from its module by " in said
+        assert "agrees with its module on " in said
+        page = (tmp_path / "all" / "facts.md").read_text()
+        blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        assert len(blocks) == 4
+        monkeypatch.chdir(tmp_path / "all")
+        for block in blocks:
+            exec(block, found := dict[str, Any]())
+            assert found["outputs"].shape == (1, 3)
+        digests = [hashlib.sha256((tmp_path / "all" / name).read_bytes()).hexdigest() for name in files[:-1]]
+        assert all(f"`{digest}`" in page for digest in digests)
+
+        code, said, _ = heredity("export", finished, member, "--format", "int8", "--out", tmp_path / "all")
+        assert code == 0
+        assert {path.name for path in (tmp_path / "all").iterdir()} == {*files} - {"model.onnx", "model.pt2"}
+        assert hashlib.sha256((tmp_path / "all" / "model.int8.onnx").read_bytes()).hexdigest() == digests[1]
+
+    def test_the_fronts_pages_are_those_of_an_export(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
+        for place in (finished / "front").iterdir():
+            assert heredity("export", finished, place.name, "--out", tmp_path / place.name).code == 0
+            for file in place.iterdir():
+                assert (tmp_path / place.name / file.name).read_bytes() == file.read_bytes()
+
+    def test_int8_without_the_data(self, heredity: Heredity, finished: Path, users: Path, tmp_path: Path) -> None:
+        copy = Path(shutil.copytree(finished, tmp_path / "copy"))
+        settings = json.loads((copy / "run.json").read_text())
+        for data, came in (("gone.py:data", "FileNotFoundError: no file"), (f"{users}:images", "other data; restore")):
+            (copy / "run.json").write_text(json.dumps({**settings, "data": data}))
+            code, said, complaint = heredity("export", copy, "0", "--format", "int8")
+            assert (code, said, complaint.count("\n")) == (2, "", 1)
+            assert f"; came {came}" in complaint
+        assert not (copy / "export").exists()
+        assert heredity("export", copy, "0", "--format", "torch").code == 0, "which needs none"
+
+    def test_bad_input(self, heredity: Heredity, finished: Path) -> None:
+        code, _, complaint = heredity("export", finished, "0", "--format", "tflite")
+        assert (code, complaint) == (
+            2,
+            "heredity: expected a format; came 'tflite'; choose among onnx, int8, torch, all\n",
+        )
+        assert heredity("export", finished, "99").err.startswith("heredity: expected a member's id; came '99'; on the")
 
 
 class TestVerify:

@@ -1,9 +1,8 @@
-"""Births and individuals out of thin air, and exports that are quick."""
+"""Births and individuals out of thin air."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,22 +11,9 @@ from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
-from heredity.testing.runs import quick_exports, users_file
 from heredity.variation.founding import Founding
 
 MakeIndividual = Callable[..., Individual]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_exports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    with quick_exports():
-        yield
-
-
-@pytest.fixture(scope="session")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's file."""
-    return users_file(tmp_path_factory.mktemp("users"))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Reaper:
             ("heredity.store.files", "write_atomically"),
             ("heredity.store.blobs", "write_atomically"),
             ("heredity.store.folder", "write_atomically"),
-            ("heredity.export.family", "write_atomically"),
+            ("heredity.export.member", "write_atomically"),
             (Path, "mkdir"),
             (shutil, "rmtree"),
         ):

@@ -156,18 +156,21 @@ def verify(
 def export(
     folder: Folder,
     member: Annotated[str, typer.Argument(help="The id of any living individual, such as 0042.", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="onnx, int8, torch or all.")] = "onnx",
     out: Annotated[Path | None, typer.Option(help="Else DIR/export/MEMBER.", show_default=False)] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Write one individual's ONNX file, weights and genome."""
-    from heredity.api.load import open_run
-    from heredity.export.family import export_member
+    """Write one individual's network, compared with its module, its weights and genome, and a page of facts.
 
-    chosen = open_run(folder).member(member)
-    place = out or folder / "export" / chosen.id
-    content = export_member(chosen, place)
-    print(
-        f"{place}: model.onnx ({show_count(len(content))} bytes, equal to its module), model.safetensors, genome.json"
-    )
+    What an earlier export left in the folder is replaced. For int8 the run's data is read.
+    """
+    from heredity.api.export import export_member
+    from heredity.export.member import formats_of
+
+    place, files = export_member(folder, member, formats_of(form), out=out, data_dir=data_dir)
+    for file in files:
+        size = f"{place / file.name}: {show_count(len(file.content))} bytes"
+        print(f"{size}, {file.comparison}" if file.comparison else size)
 
 
 @app.command()

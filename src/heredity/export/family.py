@@ -1,39 +1,25 @@
-"""What a run leaves behind: `front.json`, and per member the ONNX file, the weights and the genome."""
+"""What a run leaves behind: `front.json`, and a folder for each member of the front."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
+import msgspec
 
+from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
 from heredity.errors import ExportError
 from heredity.executors.worker import prepared
+from heredity.export.facts import facts_page, line_of
+from heredity.export.member import FACTS, FILES, GENOME, WEIGHTS, File, files_of, write_files
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.run.run import Member, Run
 from heredity.run.targets import Targets
-from heredity.store.files import io_errors, make_folder, write_atomically
+from heredity.store.files import io_errors
 from heredity.store.folder import write_json
-
-
-def export_member(member: Member, folder: Path) -> bytes:
-    """Writes `model.onnx`, `model.safetensors` and `genome.json` to a folder; returns the ONNX file's content.
-
-    Raises:
-        ExportError: the network cannot be exported, or its file computes something else.
-        StoreError: the folder cannot be written.
-    """
-    organism = member.organism()
-    content = to_onnx(organism)
-    make_folder(folder)
-    write_atomically(folder / "model.onnx", content)
-    write_atomically(folder / "model.safetensors", save({name: t.contiguous() for name, t in organism.tensors.items()}))
-    write_json(folder / "genome.json", organism.genome)
-    return content
 
 
 def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda done, members: None) -> dict[str, Any]:
@@ -45,14 +31,19 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
     if run.folder.front.exists():
         with io_errors(run.folder.front):
             shutil.rmtree(run.folder.front)  # of a session that was killed here
-    front, members = run.front, list[dict[str, Any]]()
-    first = run.member("0")
-    for done, member in enumerate(front):
+    front, first = run.front, run.member("0")
+    everybody = {individual.number: individual for individual in run.individuals}
+    rows = dict[str, dict[str, Any]]()
+    progress(0, len(front))
+    if first.id not in (member.id for member in front):
+        ancestor = _measured(first, task, to_onnx(first.organism()), everybody)
+        rows[first.id] = _row(ancestor)
+    for done, member in enumerate(sorted(front, key=lambda member: member.id != first.id)):  # pages compare with it
         progress(done, len(front))
-        members.append(_finished(run, member, task))
-    ancestor = next((row for row in members if row["id"] == first.id), None)
+        rows[member.id] = _finished(run, member, task, everybody)
+    members = [rows[member.id] for member in front]
     content = {
-        "ancestor": ancestor or _measured(first, task, to_onnx(first.organism())),
+        "ancestor": rows[first.id],
         "members": members,
         "targets": outcome(run.settings.targets, members),
     }
@@ -68,24 +59,30 @@ def outcome(targets: Targets, members: Sequence[Mapping[str, Any]]) -> dict[str,
     return {**targets.given, "met": met, "nearest": ranked[0]["id"] if ranked and targets.given else None}
 
 
-def _finished(run: Run, member: Member, task: Task) -> dict[str, Any]:
+def _finished(run: Run, member: Member, task: Task, everybody: dict[int, Individual]) -> dict[str, Any]:
+    """A member's row, once it is measured and its folder written."""
     place = run.folder.front / member.id
     try:
-        content = export_member(member, place)
+        files = files_of(member.organism(), ("onnx",), task, run.settings.seed)
     except ExportError as error:
-        return {**_measured(member, task, None), "onnx": None, "weights": None, "genome": None, "refused": str(error)}
+        row = _row(_measured(member, task, None, everybody))
+        return {**row, "onnx": None, "weights": None, "genome": None, "refused": str(error)}
+    content = files[0].content
+    known = _measured(member, task, content, everybody)
+    page = facts_page(run.settings, line_of(known, everybody), files)
+    write_files(place, [*files, File(FACTS, page)])
     relative = place.relative_to(run.folder.path)
     return {
-        **_measured(member, task, content),
+        **_row(known),
         "bytes": len(content),
-        "onnx": str(relative / "model.onnx"),
-        "weights": str(relative / "model.safetensors"),
-        "genome": str(relative / "genome.json"),
+        "onnx": str(relative / FILES["onnx"]),
+        "weights": str(relative / WEIGHTS),
+        "genome": str(relative / GENOME),
     }
 
 
-def _measured(member: Member, task: Task, content: bytes | None) -> dict[str, Any]:
-    """A member's row, with what is measured last: the test error, and the ONNX file's latency."""
+def _measured(member: Member, task: Task, content: bytes | None, everybody: dict[int, Individual]) -> Individual:
+    """An individual with what is measured last, the test error and the ONNX file's latency; noted in `everybody`."""
     known, number = dict(member.measures), member.individual.number
     if "test_error" not in known:
         with prepared(threads=1):  # as validation error was: another number of threads sums in another order
@@ -94,10 +91,16 @@ def _measured(member: Member, task: Task, content: bytes | None) -> dict[str, An
     if "latency_ms" not in known and content is not None:
         known["latency_ms"] = file_latency_ms(content, member.organism())
         member.store.measured(number, "latency_ms", known["latency_ms"])
-    birth = member.individual.birth
+    everybody[number] = msgspec.structs.replace(member.individual, measures=known)
+    return everybody[number]
+
+
+def _row(individual: Individual) -> dict[str, Any]:
+    """An individual as `front.json` has it."""
+    birth, known = individual.birth, individual.measures
     whole = {name: int(known[name]) for name in ("params", "synapses", "macs", "bytes")}
     return {
-        "id": member.id,
+        "id": f"{individual.number:04d}",
         "generation": birth.generation,
         "parents": [f"{parent:04d}" for parent in birth.parents],
         "operator": birth.operator.__struct_config__.tag,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import os
-import warnings
-from collections.abc import Generator
 from typing import Any
 
 os.environ.setdefault(
@@ -18,70 +13,98 @@ import numpy as np  # the line above must come first
 import onnx
 import onnxruntime
 import torch
+from torch.export import Dim
 
-from heredity.anatomy.body import anatomy_of, deploy
+from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.inputs import example
 from heredity.errors import ExportError
+from heredity.export.compare import Answer, check_equal
+from heredity.export.quiet import cause_of, quiet
+from heredity.export.trace import BATCH, traced
 from heredity.measures.latency import latency_ms
 from heredity.measures.size import params
 from heredity.variation.operator import Organism
 
 TOLERANCE = 1e-4
-"""Largest difference between a file's logits and its module's, as a share of max(1, largest logit)."""
+"""Largest difference between a file's outputs and its module's, as a share of max(1, largest output)."""
+
+LAYERS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "LSTM", "GRU", "RNN")
+"""Nodes that read weights: the exporter turns some round, and gives them names of its own."""
+
+INPUT, OUTPUT = "input", "logits"
+"""What every file calls its input, and its output, whatever the outputs mean."""
 
 
 def to_onnx(organism: Organism) -> bytes:
-    """An individual as an ONNX file's content: float32 `(batch, ...)` as the user has it to logits `(batch, classes)`.
-
-    The batch size is free, normalisation is in the graph, and the only initialisers are the network's weights. The same
-    organism gives the same bytes.
+    """An individual as an ONNX file's content, compared with its module (see `convert`).
 
     Raises:
         ExportError: torch cannot export it, or what the file computes is not what the module computes.
     """
-    network = deploy(organism.genome, organism.tensors)
-    batch = _inputs(organism, 2)
+    content = convert(organism)
+    check(content, organism)
+    return content
+
+
+def convert(organism: Organism) -> bytes:
+    """An individual as an ONNX file's content, which has yet to be compared with its module (`check`).
+
+    It takes what the user has, float32 or int64 tokens `(batch, ...)`, and returns what the module returns, such as
+    logits `(batch, classes)`. The batch size is free, normalisation is in the graph, and the only initialisers are the
+    network's weights. The same organism gives the same bytes.
+
+    Raises:
+        ExportError: torch cannot export it.
+    """
+    program = traced(organism)
     try:
-        with _silence():
-            program = torch.onnx.export(
-                network,
-                (batch,),
+        with quiet():
+            made = torch.onnx.export(
+                program,
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
-                input_names=["input"],
-                output_names=["logits"],
+                dynamic_shapes=({0: Dim(BATCH)},),  # for the name
+                input_names=[INPUT],
+                output_names=[OUTPUT],
                 external_data=False,
                 verbose=False,
             )
     except Exception as error:
         raise ExportError(
-            f"expected a network that torch can export; came {_cause(error)}; change what it says, or name another"
+            f"expected a network that ONNX can hold; came {cause_of(error)}; change what it says, or name another"
         ) from error
-    if program is None:
-        raise ExportError("expected a network that torch can export; came nothing from its exporter; name another")
-    content = _bare(program.model_proto)
-    check(content, organism)
-    return content
+    if made is None:
+        raise ExportError("expected a network that ONNX can hold; came nothing from torch's exporter; name another")
+    return _bare(made.model_proto)
 
 
-def check(content: bytes, organism: Organism) -> None:
-    """Run a file on batches of one and of seven, and compare it with the module.
+def check(content: bytes, organism: Organism) -> float:
+    """Run a file, compare it with the module, and give the largest difference.
 
     Raises:
-        ExportError: they differ.
+        ExportError: it does not run, or they differ.
     """
-    network, session = deploy(organism.genome, organism.tensors), session_of(content)
-    for batch in (1, 7):
-        inputs = _inputs(organism, batch)
-        with torch.no_grad():
-            expected = network(inputs).numpy()
-        (came,) = session.run(None, {"input": inputs.numpy()})
-        difference = float(np.abs(np.asarray(came) - expected).max())
-        limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-        if not difference <= limit:
-            raise ExportError(
-                f"expected an ONNX file that equals its module within {limit:.1e}; came {difference:.1e}; not written"
-            )
+    return check_equal(answer_of(content), organism, "an ONNX file", TOLERANCE)
+
+
+def answer_of(content: bytes) -> Answer:
+    """A file as a function from a batch to outputs, by onnxruntime.
+
+    Raises:
+        ExportError: onnxruntime cannot run it.
+    """
+    try:
+        session = session_of(content)
+    except Exception as error:
+        raise _cannot_run(error) from error
+
+    def answer(batch: torch.Tensor) -> torch.Tensor:
+        try:
+            (outputs,) = session.run([OUTPUT], {INPUT: batch.numpy()})
+        except Exception as error:
+            raise _cannot_run(error) from error
+        return torch.from_numpy(np.asarray(outputs))
+
+    return answer
 
 
 def session_of(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -94,8 +117,8 @@ def session_of(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession
 
 def file_latency_ms(content: bytes, organism: Organism) -> float:
     """Milliseconds that onnxruntime takes for one example, by `heredity.measures.latency.PROTOCOL`."""
-    session, inputs = session_of(content), _inputs(organism, 1).numpy()
-    return latency_ms(lambda: session.run(None, {"input": inputs}))
+    session, inputs = session_of(content), example(organism.genome.inputs, 1).numpy()
+    return latency_ms(lambda: session.run(None, {INPUT: inputs}))
 
 
 def graph_bytes(content: bytes, organism: Organism) -> int:
@@ -103,29 +126,10 @@ def graph_bytes(content: bytes, organism: Organism) -> int:
     return len(content) - 4 * params(anatomy_of(organism.genome))
 
 
-@contextlib.contextmanager
-def _silence() -> Generator[None]:
-    """The exporter's notes are about itself, and where it fails it prints graphs; the file is judged by running it."""
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            with contextlib.redirect_stderr(io.StringIO()):
-                yield
-    finally:
-        logging.disable(level)
-
-
-def _cause(error: BaseException) -> str:
-    """What lies at the bottom of the exporter's error, in one line: it wraps the reason in pages of advice."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'without a word'}"
-
-
-def _inputs(organism: Organism, batch: int) -> torch.Tensor:
-    return example(organism.genome.inputs, batch, seed=batch)
+def _cannot_run(error: Exception) -> ExportError:
+    return ExportError(
+        f"expected a file that onnxruntime can run; came {cause_of(error)}; change what it says, or use another format"
+    )
 
 
 def _bare(model: Any) -> bytes:
@@ -136,8 +140,11 @@ def _bare(model: Any) -> bytes:
         if hasattr(part, "doc_string"):
             part.doc_string = ""
     del model.graph.value_info[:]
-    weights = [tensor for tensor in model.graph.initializer if tensor.name.startswith("network.")]
-    constants = [tensor for tensor in model.graph.initializer if not tensor.name.startswith("network.")]
+    read = {name for node in model.graph.node if node.op_type in LAYERS for name in node.input}
+    held = list(model.graph.initializer)
+    weights = [tensor for tensor in held if tensor.name.startswith("network.") or tensor.name in read]
+    kept = {tensor.name for tensor in weights}
+    constants = [tensor for tensor in held if tensor.name not in kept]
     nodes = [onnx.helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in constants]
     del model.graph.initializer[:]
     model.graph.initializer.extend(weights)

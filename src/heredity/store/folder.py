@@ -53,6 +53,11 @@ class RunFolder:
         """The result's networks, one folder a member."""
         return self.path / "front"
 
+    @property
+    def report(self) -> Path:
+        """The run as one page to look at."""
+        return self.path / "report.html"
+
     def make(self) -> None:
         """Creates the folder unless it is there.
 
@@ -118,7 +123,12 @@ def write_json(path: Path, record: Any) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    write_atomically(path, as_json(record))
+
+
+def as_json(record: Any) -> bytes:
+    """A record as the content of a file."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
 def read_json(path: Path, kind: type[Record]) -> Record:

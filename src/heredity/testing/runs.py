@@ -96,9 +96,18 @@ def essence(folder: Path) -> dict[str, Any]:
         del row["latency_ms"]
     files = (*place.front.rglob("*"), *place.blobs.iterdir())
     digests = {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()
+        str(file.relative_to(folder)): hashlib.sha256(_timeless_content(file)).hexdigest()
+        for file in files
+        if file.is_file()
     }
     return {"individuals": individuals, "front": content, "files": digests}
+
+
+def _timeless_content(file: Path) -> bytes:
+    """A file without latencies, which pages of facts have."""
+    if file.suffix != ".md":
+        return file.read_bytes()
+    return b"\n".join(line for line in file.read_bytes().splitlines() if b"milliseconds" not in line)
 
 
 def timeless(individual: Individual) -> Individual:
