@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from heredity.executors.base import Nursery
 from heredity.executors.processes import refuse_inside_worker, start_fork_server
 from heredity.export.family import finish
 from heredity.export.onnx import file_latency_ms, graph_bytes, to_onnx
+from heredity.report.page import write_report
 from heredity.rng import derive
 from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
@@ -257,3 +259,13 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
     finish(run, task, listener.finishing)
     clock.note()
     shutil.rmtree(folder.cache, ignore_errors=True)
+    _report(run)
+
+
+def _report(run: Run) -> None:
+    """Writes the run's page. The result is on the disk by now: whatever fails here costs no more than the page."""
+    try:
+        write_report(run)
+    except Exception as error:  # noqa: BLE001  # see above
+        came = " ".join(f"{type(error).__name__}: {error}".split())
+        warnings.warn(f"no report ({came}); `heredity report {run.folder.path}` tries again", stacklevel=2)

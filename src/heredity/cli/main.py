@@ -174,6 +174,15 @@ def export(
 
 
 @app.command()
+def report(folder: Folder) -> None:
+    """Write the run's page, finished or not: the front, its members, generations, lineage, anatomy, settings."""
+    from heredity.api.load import open_run
+    from heredity.report.page import write_report
+
+    print(write_report(open_run(folder)))
+
+
+@app.command()
 def inspect(
     model: Annotated[
         str | None, typer.Argument(help="A model reference; all of the zoo if left out.", show_default=False)
@@ -251,6 +260,8 @@ def _conclude(run: Run) -> None:
     result = read_json(run.folder.front_json, dict[str, Any])
     show_front(result)
     print(f"the family is in {run.folder.path}: front.json, and a folder for each member in {run.folder.front}")
+    if run.folder.report.exists():
+        print(f"to look at: {run.folder.report}")
     if not result["targets"]["met"]:
         ceilings = run.settings.targets.ceilings
         asked = ", ".join(show_measure(name, ceiling) for name, ceiling in ceilings.items())

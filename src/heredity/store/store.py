@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from heredity.development.birth import Individual
@@ -20,7 +20,7 @@ from heredity.store.blobs import BlobStore
 from heredity.store.files import make_folder
 from heredity.store.folder import RunFolder
 from heredity.store.migrations import applied, migrate
-from heredity.store.schema import clock, individuals, measurements
+from heredity.store.schema import clock, individuals, measurements, migrations
 from heredity.variation.operator import Organism
 
 
@@ -175,6 +175,11 @@ class Store:
             )
         tensors, masks = self.blobs.get(individual.weights)
         return Organism(individual.birth.genome, tensors, masks)
+
+    def began(self) -> str:
+        """When the run began: UTC, ISO 8601."""
+        with self._transaction() as connection:
+            return connection.execute(select(func.min(migrations.c.applied))).scalar_one()
 
     def elapsed(self) -> float:
         """Seconds that the run has used so far, over all its sessions."""

@@ -1,0 +1,124 @@
+"""What a run's page is made of: plain records, small enough for hundreds of individuals on one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from heredity.report.loading import Snippet
+
+Measures = dict[str, float]
+
+
+class Portrait(Struct, frozen=True, omit_defaults=True):
+    """One individual. `clusters` counts those of each family, in the anatomy's order of families.
+
+    `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front. A failed newborn
+    has a `reason` and no measures; `refused` says why a member could not be exported.
+    """
+
+    id: str
+    generation: int
+    parents: tuple[str, ...]
+    operator: str
+    seconds: float
+    elapsed: float
+    clusters: tuple[int, ...]
+    measures: Measures = {}
+    tensors: tuple[tuple[int, ...], ...] = ()
+    loading: tuple[Snippet, ...] = ()
+    reason: str | None = None
+    refused: str | None = None
+
+
+class Spread(Struct, frozen=True):
+    """Least, middle and largest of a measure."""
+
+    least: float
+    median: float
+    most: float
+
+
+class Generation(Struct, frozen=True):
+    """What came of one generation; errors and costs are those of its developed newborns, None without any."""
+
+    number: int
+    developed: int
+    failed: int
+    error: Spread | None
+    cost: Spread | None
+    elapsed: float
+
+
+class Failure(Struct, frozen=True):
+    """Why newborns failed, and which."""
+
+    reason: str
+    ids: tuple[str, ...]
+
+
+class FamilyPart(Struct, frozen=True):
+    """A family of the ancestor, and the layers that make and read its channels."""
+
+    name: str
+    clusters: int
+    made: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+
+class FixedPart(Struct, frozen=True):
+    """Channels that cannot go, and why."""
+
+    name: str
+    clusters: int
+    reason: str
+
+
+class TensorPart(Struct, frozen=True):
+    """A trained tensor of the ancestor."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class AnatomyPart(Struct, frozen=True):
+    """The ancestor's anatomy. `unknown` says why nothing but families' sizes can be told, where that is so."""
+
+    families: tuple[FamilyPart, ...]
+    fixed: tuple[FixedPart, ...] = ()
+    tensors: tuple[TensorPart, ...] = ()
+    mutable_share: float | None = None
+    unknown: str | None = None
+
+
+class Ceiling(Struct, frozen=True):
+    """What the user asked for: a measure's ceiling."""
+
+    measure: str
+    ceiling: float
+
+
+class Facts(Struct, frozen=True):
+    """A run as its page shows it. Ids name individuals; `front` is by descending cost; `began` is UTC, ISO 8601."""
+
+    title: str
+    version: str
+    began: str
+    elapsed: float
+    finished: bool
+    cost: str
+    objectives: tuple[str, ...]
+    headline: str
+    notes: tuple[str, ...]
+    ceilings: tuple[Ceiling, ...]
+    met: bool | None
+    nearest: str | None
+    front: tuple[str, ...]
+    picked: str | None
+    individuals: tuple[Portrait, ...]
+    generations: tuple[Generation, ...]
+    failures: tuple[Failure, ...]
+    anatomy: AnatomyPart
+    settings: dict[str, Any]
+    latency_protocol: str

@@ -1,0 +1,93 @@
+"""A finished run to look at, and runs out of thin air: settings and individuals as a store gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.genome import Genome
+from heredity.anatomy.inputs import InputForm
+from heredity.api.evolve import evolve
+from heredity.development.birth import Birth, Individual
+from heredity.development.recipe import Recipe
+from heredity.report.facts import facts
+from heredity.report.records import Facts
+from heredity.run.run import Run
+from heredity.run.settings import RunSettings
+from heredity.run.targets import Targets
+from heredity.testing.runs import QUICK
+from heredity.variation.cloning import Cloning
+
+FAMILIES = {"features.0": 20, "features.3": 50, "head.1": 500}
+FORM = InputForm((1, 28, 28))
+
+
+@pytest.fixture(scope="session")
+def finished(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on 3x3 images of bytes, with a ceiling that is met."""
+    return evolve(
+        f"{users}:on_images",
+        f"{users}:images",
+        generations=2,
+        strategy_options=QUICK,
+        targets=Targets(max_params=150),
+        workers=0,
+        out=tmp_path_factory.mktemp("runs") / "finished",
+    )
+
+
+def somebody(
+    number: int,
+    parents: Sequence[int] = (),
+    *,
+    generation: int = 0,
+    families: Mapping[str, int] = FAMILIES,
+    reason: str | None = None,
+    **measures: float,
+) -> Individual:
+    """An individual with these measurements; without any it has failed."""
+    tags = {name: tuple((0, i) for i in range(size)) for name, size in families.items()}
+    genome = Genome(Constructor("net.py:net", {}, "structure"), FORM, tags)
+    birth = Birth(number, generation, tuple(parents), Cloning(), genome, Recipe(steps=1), seed=number)
+    if not measures:
+        return Individual(birth, "failed", reason=reason or "diverged: the loss is nan", elapsed=number)
+    known = {"params": 1000.0, "macs": 5000.0, "bytes": 5000.0, **measures}
+    return Individual(birth, "developed", known, weights="0" * 64, seconds=1.5, elapsed=number)
+
+
+def settings(**changes: Any) -> RunSettings:
+    """Settings as `run.json` has them."""
+    given = {
+        "constructor": Constructor("net.py:net", {}, "structure"),
+        "inputs": FORM,
+        "data": "mnist",
+        "task": "digest",
+        "n_classes": 10,
+        "strategy": "synthesis",
+        "strategy_settings": {"population": 8, "culture": {"weight": 0.9}},
+        "seed": 0,
+        "generations": 3,
+        "budget_seconds": None,
+        "cost": "params",
+        "targets": Targets(),
+        "workers": 2,
+        "graph_bytes": 1000,
+    }
+    return RunSettings(**{**given, **changes})
+
+
+def told(individuals: Sequence[Individual], *, folder: Path = Path("runs/x"), **changes: Any) -> Facts:
+    """The facts of an unfinished run of these individuals, whose ancestor cannot be built again."""
+    return facts(
+        settings(**changes),
+        individuals,
+        "its file is gone",
+        None,
+        folder=folder,
+        began="2026-11-21T10:11:12+00:00",
+        elapsed=61.0,
+    )

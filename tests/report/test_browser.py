@@ -1,0 +1,211 @@
+"""The page in a real browser, at the widths of a desk and of a phone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from heredity.report.page import render
+from heredity.report.records import Facts
+from heredity.run.run import Run
+from heredity.run.targets import Targets
+
+from .conftest import somebody, told
+from .test_page import HOSTILE
+
+pytestmark = pytest.mark.slow
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-first-run",
+)
+Open = Callable[..., Any]
+
+AT = """([id, chart]) => {
+  const div = document.getElementById(chart), { xaxis: x, yaxis: y } = div._fullLayout;
+  const box = div.getBoundingClientRect(), measures = byId.get(id).measures;
+  return [box.left + x._offset + x.d2p(measures.params), box.top + y._offset + y.d2p(100 * measures.val_error)];
+}"""
+"""Where in the window a member's point is."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    place = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if place is None:
+        missing = f"no browser: install Debian's chromium, or another among {', '.join(BROWSERS)}"
+        pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=place, args=QUIET)
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Open:
+    """Opens a page at a size; whatever it complains of or fetches fails the test at its end."""
+
+    @contextmanager
+    def visit(path: Path, size: dict[str, int] = DESK, address: str = "") -> Iterator[Page]:
+        troubles: list[str] = []
+        phone = size is PHONE
+        context = browser.new_context(viewport=size, is_mobile=phone, has_touch=phone)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(dialog.message))
+        own = (path.as_uri(), "data:")
+        page.on("request", lambda request: None if request.url.startswith(own) else troubles.append(request.url))
+        page.goto(f"{path.as_uri()}{address}")
+        page.wait_for_selector(".js-plotly-plot .main-svg, #front:not(:has(.plot))", state="attached")
+        try:
+            yield page
+        finally:
+            context.close()
+        assert troubles == []
+
+    return visit
+
+
+def written(folder: Path, facts: Facts) -> Path:
+    path = folder / "report.html"
+    path.write_text(render(facts))
+    return path
+
+
+def stays_within(page: Page) -> bool:
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    return page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def wait_for(page: Page, name: str) -> None:
+    """Until somebody is picked, and the address says so."""
+    page.wait_for_function("id => pick.id === id && location.hash === '#' + id", arg=name, timeout=5000)
+
+
+def panel(page: Page) -> dict[str, str]:
+    """What the panel says of whoever is picked."""
+    return page.eval_on_selector_all(
+        "#member .facts > div",
+        "all => Object.fromEntries(all.map(d => [d.children[0].textContent, d.children[1].firstChild.textContent]))",
+    )
+
+
+def as_told(row: dict[str, Any]) -> dict[str, str]:
+    """A row of `front.json` as people read it."""
+    return {
+        "weights": f"{row['params']:,}",
+        "MACs": f"{row['macs']:,}",
+        "bytes": f"{row['bytes']:,}",
+        "latency": f"{row['latency_ms']:.3f} ms",
+        "validation error": f"{100 * row['val_error']:.2f} %",
+        "test error": f"{100 * row['test_error']:.2f} %",
+        "born": f"generation {row['generation']}",
+    }
+
+
+def test_at_a_desk(opened: Open, finished: Run) -> None:
+    front = json.loads(finished.folder.front_json.read_text())
+    largest, smallest = front["members"][0], front["members"][-1]
+    assert largest["id"] != smallest["id"]
+    with opened(finished.folder.report) as page:
+        assert stays_within(page)
+        assert "weights" in page.inner_text("#headline")
+        assert "Target met (weights at most 150) by " in page.inner_text("#targets")
+
+        page.locator("#front-chart").scroll_into_view_if_needed()
+        for row in (largest, smallest):  # by the mouse, on its point
+            page.mouse.move(*page.evaluate(AT, [row["id"], "front-chart"]))
+            page.wait_for_selector(f"#front-chart .hovertext:has-text('{row['id']}')")
+            page.mouse.down()
+            page.mouse.up()
+            wait_for(page, row["id"])
+            assert panel(page) == as_told(row)
+
+        link = page.locator("#members").get_by_role("link", name=largest["id"])  # and by the keyboard
+        link.focus()
+        page.keyboard.press("Enter")
+        wait_for(page, largest["id"])
+        assert panel(page) == as_told(largest)
+        assert page.locator("#members tr[aria-current]").get_attribute("data-id") == largest["id"]
+        assert largest["id"] in page.inner_text("#announcement")
+
+        page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+        for number, snippet in enumerate(page.locator("#member .snippet").all()):
+            snippet.get_by_role("button").click()
+            copied = page.evaluate("window.copied")
+            assert copied == page.evaluate("([id, k]) => byId.get(id).loading[k].code", [largest["id"], number])
+            assert f"{finished.folder.path}" in copied
+            assert largest["id"] in copied
+        assert page.locator("#member .snippet").count() == 3
+
+        for cost in ("macs", "bytes", "latency_ms"):
+            page.locator(f"input[name=cost][value={cost}]").check(force=True)
+        page.locator("#everybody summary").click()
+        assert page.locator("#everybody tbody tr").count() == 7
+        assert page.locator(".js-plotly-plot").count() == 6
+        assert stays_within(page)
+
+
+def test_on_a_phone_and_by_address(opened: Open, finished: Run) -> None:
+    front = json.loads(finished.folder.front_json.read_text())
+    first, last = front["members"][0], front["members"][-1]
+    with opened(finished.folder.report, PHONE, f"#{last['id']}") as page:
+        assert stays_within(page)
+        assert panel(page) == as_told(last)
+        assert page.evaluate("document.getElementById('member').getBoundingClientRect().top < innerHeight / 2")
+        page.locator("#front-chart").scroll_into_view_if_needed()
+        page.touchscreen.tap(*page.evaluate(AT, [first["id"], "front-chart"]))
+        wait_for(page, first["id"])
+        assert panel(page) == as_told(first)
+        page.go_back()
+        wait_for(page, last["id"])
+        assert stays_within(page)
+
+
+def test_what_users_name_stays_text(opened: Open, tmp_path: Path) -> None:
+    facts = told(
+        [
+            somebody(0, val_error=0.02, params=1000.0, synapses=1000.0, families={HOSTILE: 9}),
+            somebody(1, [0], generation=1, val_error=0.0, params=600.0, synapses=200.0, families={HOSTILE: 3}),
+            somebody(2, [0], generation=1, reason=HOSTILE),
+        ],
+        folder=tmp_path / HOSTILE.replace("/", "|"),
+        data=HOSTILE,
+        strategy=HOSTILE,
+        targets=Targets(max_error=0.001, max_macs=10),
+    )
+    for size in (DESK, PHONE):
+        with opened(written(tmp_path, facts), size, "#0002") as page:
+            assert stays_within(page)
+            assert page.evaluate("typeof hacked") == "undefined"
+            assert page.locator("h1").text_content() == facts.title
+            assert HOSTILE in (page.text_content("#failures") or "")
+            assert HOSTILE in (page.text_content("#member .bars") or "")
+            assert (page.text_content("#member .failed-text") or "") == f"Failed: {HOSTILE}"
+            assert "not finished" in page.inner_text("#notes")
+            assert "1 of 3 newborns failed" in page.inner_text("#notes")
+            assert "live weights" in page.inner_text("#notes")
+            assert "Target not met" in page.inner_text("#targets")
+            page.evaluate("pickById('0001')")
+            wait_for(page, "0001")
+            assert panel(page)["live weights"] == "200"
+
+
+@pytest.mark.parametrize("born", [0, 1], ids=["nobody was born", "nobody lives"])
+def test_without_anybody(opened: Open, tmp_path: Path, born: int) -> None:
+    with opened(written(tmp_path, told([somebody(0)][:born]))) as page:
+        assert stays_within(page)
+        assert page.inner_text("#headline") == "Nobody lives: no newborn developed."
+        assert page.locator("#member").count() == born
