@@ -194,6 +194,7 @@ def test_what_users_name_stays_text(opened: Open, tmp_path: Path) -> None:
             assert HOSTILE in (page.text_content("#failures") or "")
             assert HOSTILE in (page.text_content("#member .bars") or "")
             assert (page.text_content("#member .failed-text") or "") == f"Failed: {HOSTILE}"
+            assert "[object" not in page.inner_text("body")
             assert "not finished" in page.inner_text("#notes")
             assert "1 of 3 newborns failed" in page.inner_text("#notes")
             assert "live weights" in page.inner_text("#notes")
@@ -208,4 +209,8 @@ def test_without_anybody(opened: Open, tmp_path: Path, born: int) -> None:
     with opened(written(tmp_path, told([somebody(0)][:born]))) as page:
         assert stays_within(page)
         assert page.inner_text("#headline") == "Nobody lives: no newborn developed."
+        settings = page.inner_text("#run-settings")
+        assert "Strategy settings" in settings
+        assert "culture · weight" in settings
+        assert "[object" not in page.inner_text("body")
         assert page.locator("#member").count() == born

@@ -221,14 +221,14 @@ fill("fixed", fixed.length ? scrolling(table("Channels that stay", [
   { title: "why", kind: "text wrap", cell: ({ reason }) => reason },
 ], fixed), fixed.length, "Channels that stay") : h("p", {}, unknown === null ? "Nothing." : "Not known without the ancestor."));
 
-const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0;
 
 /** What a nested record says, on one level: pairs of where it says it and what. */
 function flat(record, where = []) {
   return Object.entries(record).flatMap(([key, value]) => {
     const place = [...where, key.replaceAll("_", " ")];
-    if (isRecord(value) && Object.keys(value).length) return flat(value, place);
-    const text = Array.isArray(value) ? value.join(", ") : isRecord(value) ? "" : String(value ?? "");
+    if (isRecord(value)) return flat(value, place);
+    const text = Array.isArray(value) ? value.join(", ") : typeof value === "object" ? "" : String(value); // null, or {}
     return [[place.join(" · "), text || "–"]];
   });
 }
