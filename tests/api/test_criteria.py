@@ -17,7 +17,6 @@ from heredity.errors import DataError, InputError
 from heredity.run.run import Run
 from heredity.run.verify import verify
 from heredity.store.folder import read_json
-from heredity.testing.runs import QUICK
 
 FILE = """
 import heredity, torch
@@ -58,7 +57,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bring_up(file: Path, model: str, data: str, out: Path, workers: int = 0) -> tuple[Run, Any]:
     """A run of one generation in which everything that is recorded is true."""
-    options = {**QUICK, "steps": (200, 30)}
+    options = {"population": 1, "steps": (200, 30)}
     run = evolve(f"{file}:{model}", f"{file}:{data}", generations=1, strategy_options=options, workers=workers, out=out)
     assert [i.reason for i in run.individuals if not i.developed] == []
     run, task = reopen(run.folder)

@@ -247,8 +247,8 @@ def _input_form(train: Split, criterion: Criterion, token: int | None) -> InputF
     weights = counts / counts.sum(1, keepdim=True)
     mean = weights @ pixels
     std = (weights @ pixels**2 - mean**2).clamp_min(1e-4).sqrt()
-    rounded = (tuple(round(value, 4) for value in values.tolist()) for values in (mean, std))
-    return InputForm(shape, *rounded, answer_mean=units[0], answer_std=units[1])
+    mean, std = (tuple(round(value, 4) for value in values.tolist()) for values in (mean, std))
+    return InputForm(shape, mean, std, answer_mean=units[0], answer_std=units[1])
 
 
 def _sides(shape: Sequence[int]) -> str:

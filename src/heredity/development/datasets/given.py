@@ -13,7 +13,7 @@ from heredity.development.criteria import Criterion
 from heredity.development.datasets.images import decode, is_image
 from heredity.development.datasets.labels import numbered
 from heredity.development.task import Split, Task, checked_task, make_task
-from heredity.errors import DataError
+from heredity.errors import DataError, InputError
 
 
 def as_task(given: Any, *, seed: int, name: str = "data", criterion: Criterion | None = None) -> Task:
@@ -105,6 +105,6 @@ def _tensor(values: Any) -> torch.Tensor:
     return torch.stack(singles)
 
 
-def _unusable(name: str, error: Exception) -> DataError:
+def _unusable(name: str, error: Exception) -> InputError:
     came = f"{type(error).__name__}: {error}"
     return DataError.of(f"examples (input, label) of one shape in {name}", came, "check the data set")
