@@ -20,7 +20,6 @@ from heredity.export.onnx import to_onnx
 from heredity.measures.size import params, synapses
 from heredity.store.blobs import _decode, _encode
 from heredity.testing.networks import KINDS
-from heredity.types import Tensors
 from heredity.variation.operator import Organism, mask_digest, weights_digest
 from heredity.variation.removal import remove
 

@@ -14,6 +14,14 @@ from torch.nn import functional as F
 class MultiheadAttention(nn.Module):
     """`n_heads` heads of `head_width` channels over inputs of `embed_dim` channels (Vaswani et al. 2017, 3.2.2)."""
 
+    in_proj_weight: nn.Parameter | None
+    q_proj_weight: nn.Parameter
+    k_proj_weight: nn.Parameter
+    v_proj_weight: nn.Parameter
+    in_proj_bias: nn.Parameter | None
+    bias_k: nn.Parameter | None
+    bias_v: nn.Parameter | None
+
     _qkv_same_embed_dim = False  # read by nn.TransformerEncoderLayer, whose fast path knows torch's own module only
 
     def __init__(self, original: nn.MultiheadAttention) -> None:
@@ -45,10 +53,10 @@ class MultiheadAttention(nn.Module):
 
         Masks are as in `nn.MultiheadAttention`. Weights `(n, [n_heads,] queries, keys)` are computed if asked for.
         """
-        together = query is key and key is value and self.in_proj_weight is not None
+        together = query is key and key is value
         if not self.batch_first:
             query, key, value = (t.transpose(0, 1) for t in (query, key, value))
-        if together:
+        if together and self.in_proj_weight is not None:
             q, k, v = F.linear(query, self.in_proj_weight, self.in_proj_bias).unflatten(-1, (3, -1)).unbind(-2)
         else:
             q, k, v = self._projected(query, key, value)

@@ -89,7 +89,7 @@ def _(layer: nn.Embedding) -> None:
 
 @_conform.register
 def _(layer: nn.RNNBase) -> None:
-    recurrence, inputs = layer.weight_hh_l0, layer.weight_ih_l0
-    layer.hidden_size, layer.input_size = recurrence.shape[1], inputs.shape[1]
+    weights = dict(layer.named_parameters())
+    layer.hidden_size, layer.input_size = weights["weight_hh_l0"].shape[1], weights["weight_ih_l0"].shape[1]
     # a list of the same tensors, which torch keeps beside them
     layer._flat_weights = [getattr(layer, name) for name in layer._flat_weights_names]  # pyright: ignore[reportPrivateUsage]

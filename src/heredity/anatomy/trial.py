@@ -87,8 +87,10 @@ class Trial:
     def _attempt(self, families: Sequence[Family], follows: Sequence[Follow]) -> str | None:
         """What goes wrong when the silent clusters of these are removed; nothing if nothing does."""
         expected, came = self._expected, self._outputs(families, follows)
-        if isinstance(expected, str) or isinstance(came, str):
-            return expected if isinstance(expected, str) else came
+        if isinstance(expected, str):
+            return expected
+        if isinstance(came, str):
+            return came
         if came.shape != expected.shape:
             return f"the output's shape changes to {tuple(came.shape)}"
         difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
