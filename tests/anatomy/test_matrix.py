@@ -22,6 +22,7 @@ from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.inputs import InputForm, example
+from heredity.anatomy.trial import silenced
 from heredity.export.onnx import to_onnx
 from heredity.measures.size import macs, params
 from heredity.types import Tensors
@@ -101,15 +102,9 @@ def varied(tensors: Tensors) -> Tensors:
 def check_neutral(parent: Organism, anatomy: Anatomy, kept: Kept) -> None:
     """Clusters that nobody reads go without a trace, in float64."""
     tensors = {name: tensor.double() for name, tensor in parent.tensors.items()}
-    for family in anatomy.families:
-        gone = np.setdiff1d(np.arange(family.size), kept[family.name])
-        for s in family.slices:
-            if s.role == "read":
-                index = torch.from_numpy(s.positions[gone].ravel())
-                tensors[s.tensor] = tensors[s.tensor].index_fill(s.dim, index, 0.0)
-    silenced = Organism(parent.genome, tensors)
+    quiet = Organism(parent.genome, silenced(tensors, anatomy, kept))
     batch = example(parent.genome.inputs, 2, 7, torch.float64)
-    outputs = [build(o.genome, o.tensors).double().eval() for o in (silenced, remove(silenced, anatomy, kept))]
+    outputs = [build(o.genome, o.tensors).double().eval() for o in (quiet, remove(quiet, anatomy, kept))]
     with torch.no_grad():
         expected, came = (network(batch) for network in outputs)
     assert (came - expected).abs().max() <= 1e-9 * max(1.0, float(expected.abs().max()))

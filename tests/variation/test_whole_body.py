@@ -16,6 +16,7 @@ from heredity.anatomy.canonical import canonicalise
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome, digest
 from heredity.anatomy.inputs import example
+from heredity.anatomy.trial import silenced
 from heredity.export.onnx import to_onnx
 from heredity.measures.size import params, synapses
 from heredity.store.blobs import _decode, _encode
@@ -64,14 +65,7 @@ class WholeBody(RuleBasedStateMachine):
 
     def silenced(self, parent: Organism, kept: Kept) -> Organism:
         """The parent, with nobody reading the clusters that are not kept."""
-        tensors = dict(parent.tensors)
-        for family in anatomy_of(parent.genome).families:
-            gone = np.setdiff1d(np.arange(family.size), kept.get(family.name, np.arange(family.size)))
-            for s in family.slices:
-                if s.role == "read":
-                    index = torch.from_numpy(s.positions[gone].ravel())
-                    tensors[s.tensor] = tensors[s.tensor].index_fill(s.dim, index, 0.0)
-        return Organism(parent.genome, tensors, parent.masks)
+        return Organism(parent.genome, silenced(parent.tensors, anatomy_of(parent.genome), kept), parent.masks)
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:

@@ -41,10 +41,13 @@ class Trial:
         self._kinds = {family.name: _kind(module, family) for family in anatomy.families}
         self._follows: dict[Follow, None] = {}
         self._kept = {name: np.setdiff1d(np.arange(anatomy.sizes[name]), g) for name, g in _gone(anatomy).items()}
-        self._weights = _silenced(_random_weights(module, anatomy), anatomy, self._kept)
+        self._weights = silenced(_random_weights(module, anatomy), anatomy, self._kept)
         self._network = skeleton(module).eval()
         self._expected = self._outputs((), ())
         self.failures = self._examine(sorted(anatomy.families, key=lambda family: self._kinds[family.name]))
+        stays = [family for family in anatomy.families if family.name not in self.failures]
+        if self.failures and (problem := self._attempt(stays, list(self._follows))):  # they passed by parts only
+            self.failures |= dict.fromkeys((family.name for family in stays), _reason(f"{problem} (together)"))
 
     @property
     def passed(self) -> Anatomy:
@@ -73,7 +76,7 @@ class Trial:
                 if self._attempt(families, fewer) is None:
                     self._follows.update(dict.fromkeys(fewer))
                     return {}
-            return {families[0].name: f"removal trial: {problem}"}
+            return {families[0].name: _reason(problem)}
         if len({self._kinds[family.name] for family in families}) == 1 and (found := self._examine(families[:1])):
             return dict.fromkeys((family.name for family in families), *found.values())
         middle = len(families) // 2
@@ -82,7 +85,7 @@ class Trial:
             return found[0] | found[1]
         if self._attempt(families, list(self._follows)) is None:
             return {}
-        return {family.name: f"removal trial: {problem} (together with others)" for family in families}
+        return {family.name: _reason(f"{problem} (together with others)") for family in families}
 
     def _attempt(self, families: Sequence[Family], follows: Sequence[Follow]) -> str | None:
         """What goes wrong when the silent clusters of these are removed; nothing if nothing does."""
@@ -106,6 +109,10 @@ class Trial:
                 return network(self._batch)
         except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
             return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def _reason(problem: str) -> str:
+    return f"removal trial: {problem}"
 
 
 def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
@@ -138,16 +145,16 @@ def _gone(anatomy: Anatomy) -> dict[str, Integers]:
     return gone
 
 
-def _silenced(weights: Tensors, anatomy: Anatomy, kept: Kept) -> Tensors:
+def silenced(weights: Tensors, anatomy: Anatomy, kept: Kept) -> Tensors:
     """Weights in which nobody reads the clusters that are not kept."""
-    silenced = dict(weights)
+    quiet = dict(weights)
     for family in anatomy.families:
-        gone = np.setdiff1d(np.arange(family.size), kept[family.name])
+        gone = np.setdiff1d(np.arange(family.size), kept.get(family.name, np.arange(family.size)))
         for s in family.slices:
             if s.role == "read":
                 index = torch.from_numpy(s.positions[gone].ravel())
-                silenced[s.tensor] = silenced[s.tensor].index_fill(s.dim, index, 0.0)
-    return silenced
+                quiet[s.tensor] = quiet[s.tensor].index_fill(s.dim, index, 0.0)
+    return quiet
 
 
 def _kind(network: nn.Module, family: Family) -> str:

@@ -36,12 +36,9 @@ def _make_in_groups(
     times: int,
 ) -> Labels:
     """What a group reads and what it makes go together: in a depthwise convolution a channel with its own filter."""
-    data, name = call.data, ride.name(weight)
-    read = ride.channels(ride.labels(data), 1)
-    if name is None:
-        ride.ledger.fix(read, f"{call.name} with a computed weight")
-        ride.computes(nobody(weight.shape), times * ride.batch)
-        return nobody(torch.Size([call.result.shape[1]]))
+    if (name := ride.name(weight)) is None:
+        return _computed(ride, call, weight, channel=1, times=times)
+    read = ride.channels(ride.labels(call.data), 1)
     made = ride.ledger.new(call.result.shape[1])
     where = "grouped convolution of what no cluster owns"
     for labels in (read, made):
@@ -71,18 +68,22 @@ def linear(ride: Ride, call: Call) -> None:
 def _make_and_read(
     ride: Ride, call: Call, weight: torch.Tensor, bias: torch.Tensor | None, *, channel: int, read: int, times: int
 ) -> Labels:
-    data, name = call.data, ride.name(weight)
-    if name is None:
-        ride.ledger.fix(ride.labels(data), f"{call.name} with a computed weight")
-        ride.computes(nobody(weight.shape), times * ride.batch)
-        return nobody(torch.Size([call.result.shape[channel]]))
-    ride.use(name, read, "read", ride.channels(ride.labels(data), channel))
+    if (name := ride.name(weight)) is None:
+        return _computed(ride, call, weight, channel=channel, times=times)
+    ride.use(name, read, "read", ride.channels(ride.labels(call.data), channel))
     made = ride.ledger.new(call.result.shape[channel])
     ride.use(name, 1 - read, "made", made)
     if bias is not None and (bias_name := ride.name(bias)):
         ride.use(bias_name, 0, "made", made)
     ride.multiplied(name, call.result, times)
     return made
+
+
+def _computed(ride: Ride, call: Call, weight: torch.Tensor, *, channel: int, times: int) -> Labels:
+    """A weight that is no parameter has no slices to take away: what it reads must stay, what it makes is nobody's."""
+    ride.ledger.fix(ride.labels(call.data), f"{call.name} with a computed weight")
+    ride.computes(nobody(weight.shape), times * ride.batch)
+    return nobody(torch.Size([call.result.shape[channel]]))
 
 
 @rule("embedding")

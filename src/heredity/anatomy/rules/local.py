@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from heredity.anatomy.labels import constant_along
 from heredity.anatomy.ride import Call, Ride
 from heredity.anatomy.rules.elementwise import elementwise
-from heredity.anatomy.rules.registry import nobody, rule
+from heredity.anatomy.rules.registry import apart, put_all, rule
 from heredity.anatomy.tensors import tensors_in
 
 
@@ -18,15 +17,7 @@ from heredity.anatomy.tensors import tensors_in
 )
 def local(ride: Ride, call: Call) -> None:
     """Positions of one channel are mixed: fine as long as one channel is one cluster."""
-    labels = ride.labels(call.data)
-    spatial = range(2, labels.dim())
-    if any(not constant_along(labels, d) for d in spatial):
-        ride.ledger.fix(labels, f"{call.name} across clusters")
-        labels = nobody(labels.shape)
-    for d in spatial:
-        labels = labels.narrow(d, 0, 1)
-    for tensor in tensors_in(call.result):
-        ride.put(tensor, labels.expand(tensor.shape))
+    put_all(ride, call, apart(ride, call, range(2, call.data.dim()), "across clusters"))
 
 
 @rule("mean", "sum", "amax", "amin", "max", "min", "median", "std", "var", "norm", "logsumexp")
@@ -35,16 +26,10 @@ def reduction(ride: Ride, call: Call) -> None:
     data = call.data
     if isinstance(call.argument(1, "other"), torch.Tensor):  # the elementwise maximum has the same name
         return elementwise(ride, call)
-    labels = ride.labels(data)
-    position = 1 if call.name != "norm" else 2
-    given = call.argument(position, "dim")
+    given = call.argument(2 if call.name == "norm" else 1, "dim")
     dims = range(data.dim()) if given is None else [given] if isinstance(given, int) else given
-    dims = sorted({d % data.dim() for d in dims}, reverse=True)
-    if any(not constant_along(labels, d) for d in dims):
-        ride.ledger.fix(labels, f"{call.name} across clusters")
-        labels = nobody(labels.shape)
-    kept = next(tensors_in(call.result)).dim() == data.dim()
-    for d in dims:
-        labels = labels.narrow(d, 0, 1) if kept else labels.select(d, 0)
-    for tensor in tensors_in(call.result):
-        ride.put(tensor, labels.expand(tensor.shape))
+    labels = apart(ride, call, dims, "across clusters")
+    if next(tensors_in(call.result)).dim() < data.dim():
+        for d in sorted({d % data.dim() for d in dims}, reverse=True):
+            labels = labels.squeeze(d)
+    put_all(ride, call, labels)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from heredity.anatomy.labels import constant_along
 from heredity.anatomy.ride import Call, Ride
-from heredity.anatomy.rules.registry import nobody, rule
+from heredity.anatomy.rules.registry import apart, put_all, rule
 from heredity.anatomy.tensors import tensors_in
+
+ALL = "sees all of its channels"
+"""Why what is under such a norm must stay: its statistics would be others."""
 
 
 @rule("batch_norm", "instance_norm")
@@ -40,35 +40,24 @@ def by_group(ride: Ride, call: Call) -> None:
 @rule("layer_norm", "rms_norm")
 def over_last(ride: Ride, call: Call) -> None:
     """Statistics run over the last dimensions, whose clusters must all stay."""
-    _across(ride, call, range(-len(call.argument(1, "normalized_shape")), 0))
+    put_all(ride, call, apart(ride, call, range(-len(call.argument(1, "normalized_shape")), 0), ALL))
 
 
 @rule("softmax", "log_softmax", "softmin", "cumsum", "logcumsumexp", "sort", "topk", "argmax", "argmin")
 def over_dimension(ride: Ride, call: Call) -> None:
     """What a dimension is summed, ranked or divided over."""
     given = call.argument(2 if call.name == "topk" else 1, "dim", -1)
-    _across(ride, call, [given])
+    put_all(ride, call, apart(ride, call, [given], ALL))
 
 
 @rule("normalize")
 def over_chosen(ride: Ride, call: Call) -> None:
     """`torch.nn.functional.normalize`: to length one along a dimension."""
     given = call.argument(2, "dim", 1)
-    _across(ride, call, [given] if isinstance(given, int) else given)
+    put_all(ride, call, apart(ride, call, [given] if isinstance(given, int) else given, ALL))
 
 
 @rule("local_response_norm")
 def over_neighbours(ride: Ride, call: Call) -> None:
     """Neighbouring channels enter each other's scale."""
-    _across(ride, call, [1])
-
-
-def _across(ride: Ride, call: Call, dims: Sequence[int]) -> None:
-    labels = ride.labels(call.data)
-    if any(not constant_along(labels, d) for d in dims):
-        ride.ledger.fix(labels, f"{call.name} sees all of its channels")
-        labels = nobody(labels.shape)
-    for d in dims:
-        labels = labels.narrow(d, 0, 1)
-    for tensor in tensors_in(call.result):
-        ride.put(tensor, labels.expand(tensor.shape))
+    put_all(ride, call, apart(ride, call, [1], ALL))
