@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(BIN)/heredity evolve --data digits --model lenet5 --budget 90s --out runs/demo
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

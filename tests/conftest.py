@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from heredity.testing.runs import quick_exports, users_file
 
 torch.set_num_threads(1)  # the promise of equal results holds for fixed threads; pytest-xdist fills the cores
 torch.set_flush_denormal(True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a script inherits deafness
 
 hypothesis.settings.register_profile("heredity", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("heredity")

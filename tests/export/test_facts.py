@@ -171,7 +171,7 @@ def test_how_to_load_what_there_is() -> None:
     assert "np.zeros((1, 12), np.int64)" in tokens
     module = page(constructor=Constructor(INSTANCE, {}, LENET.structure))
     assert 'heredity.load(".", model=network)' in module
-    assert module.startswith("# 0011, evolved from a module that was handed over in Python\n")
+    assert module.startswith("# 0011, evolved from a module handed over in Python\n")
 
 
 def test_files_with_their_digests() -> None:

@@ -35,7 +35,7 @@ def test_a_file_does_what_its_module_does(name: str) -> None:
     """It has the float file's ends, weights of eight bits, little noise, and takes batches of any size."""
     content = int8_file(name)
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
-    assert len(content) < len(float_file(name)) or name == "Heads", "which has too few weights to gain"
+    assert len(content) < len(float_file(name)) or name in ("Heads", "Tokens"), "which have too few weights to gain"
     found = check(content, organism(name), task(name))
     assert found.noise < 0.1
     assert abs(found.error - found.module_error) < 0.1

@@ -27,6 +27,8 @@ from heredity.errors import InputError, ModelError
 from heredity.zoo import ZOO, vision
 
 INSTANCE = "instance"
+"""The reference of what was handed over in Python."""
+
 _provided: dict[str, nn.Module] = {}
 
 
@@ -93,6 +95,14 @@ def provide(module: nn.Module) -> Constructor:
     structure = structure_of(module)
     _provided[structure] = module
     return Constructor(INSTANCE, {}, structure)
+
+
+def called(reference: str, what: str) -> str:
+    """A reference to a model or data for a page: a file without its folder, as pages travel and paths are private."""
+    if reference == INSTANCE:
+        return f"{what} handed over in Python"
+    place, colon, name = reference.partition(":")
+    return f"{Path(place).name}{colon}{name}" if place.endswith(".py") else reference
 
 
 def structure_of(module: nn.Module) -> str:

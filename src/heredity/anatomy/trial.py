@@ -41,7 +41,7 @@ class Trial:
         self._kinds = {family.name: _kind(module, family) for family in anatomy.families}
         self._follows: dict[Follow, None] = {}
         self._kept = {name: np.setdiff1d(np.arange(anatomy.sizes[name]), g) for name, g in _gone(anatomy).items()}
-        self._weights = silenced(_random_weights(module, anatomy), anatomy, self._kept)
+        self._weights = silenced(random_weights(module, anatomy), anatomy, self._kept)
         self._network = skeleton(module).eval()
         self._expected = self._outputs((), ())
         self.failures = self._examine(sorted(anatomy.families, key=lambda family: self._kinds[family.name]))
@@ -115,8 +115,8 @@ def _reason(problem: str) -> str:
     return f"removal trial: {problem}"
 
 
-def _random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
-    """Weights that let signals of about size one through, so that no mistake hides behind zeros."""
+def random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
+    """Weights in float64 that let signals of about size one through, so that nothing hides behind zeros and ones."""
     generator = torch.Generator().manual_seed(0)
     weights: Tensors = {}
     for name in tensors_of(module):

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from heredity.anatomy.body import ancestor, fresh_tensors
+from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import INSTANCE, describe, provide
 from heredity.api.checks import check_fit, check_free, check_reach, choose_cost
 from heredity.api.deadline import Deadline
@@ -27,7 +27,6 @@ from heredity.executors.processes import refuse_inside_worker, start_fork_server
 from heredity.export.family import finish
 from heredity.export.onnx import file_latency_ms, graph_bytes, to_onnx
 from heredity.report.page import write_report
-from heredity.rng import derive
 from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
 from heredity.run.run import Run
@@ -36,7 +35,6 @@ from heredity.run.strategy import Horizon, Setting
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
 from heredity.store.store import Store
-from heredity.variation.operator import Organism
 
 Model = str | nn.Module | Callable[..., nn.Module]
 Data = Any
@@ -90,8 +88,7 @@ def evolve(
     check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
     if workers:
         start_fork_server()  # imports while the ancestor is exported
-    blank = Organism(ancestor(constructor, task.inputs).genome, fresh_tensors(constructor, derive(seed, "blank")))
-    graph = graph_bytes(to_onnx(blank), blank)  # and a network that cannot be exported is refused now, not at the end
+    graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
     check_reach(constructor, task.inputs, targets, graph)
     deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
     if deadline is not None:

@@ -8,18 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from heredity.anatomy.body import anatomy_of
-from heredity.anatomy.constructor import INSTANCE
+from heredity.anatomy.constructor import INSTANCE, called
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
+from heredity.export.loading import heredity_lines, onnx_lines, program_lines
 from heredity.export.markdown import plain, share, table
 from heredity.export.member import FILES, File
-from heredity.export.onnx import INPUT, OUTPUT
 from heredity.measures import UNITS
 from heredity.measures.latency import PROTOCOL
 from heredity.run.settings import RunSettings
@@ -36,7 +35,7 @@ def line_of(individual: Individual, everybody: Mapping[int, Individual]) -> list
 def facts_page(settings: RunSettings, line: Sequence[Individual], files: Sequence[File]) -> bytes:
     """The page of `line[0]`, who descends from `line[-1]`, the ancestor; `files` are those beside the page."""
     member, first = line[0], line[-1]
-    origin, data = _called(settings.constructor.reference, "a module"), _called(settings.data, "data")
+    origin, data = plain(called(settings.constructor.reference, "a module")), plain(called(settings.data, "data"))
     sections = (
         f"# {_id(member.number)}, {'the ancestor' if member is first else 'evolved from'} {origin}",
         f"One of the family that heredity evolved from {origin} on {data} by {plain(settings.strategy)}, seed "
@@ -123,28 +122,13 @@ def _batch(shape: Sequence[int]) -> str:
 def _loading(settings: RunSettings, files: Sequence[File]) -> str:
     """Lines to copy, for the files that there are."""
     names, form = {file.name for file in files}, settings.inputs
-    shape = ", ".join(map(str, (1, *form.shape)))
-    tokens = form.vocabulary is not None
     handed_over = settings.constructor.reference == INSTANCE
-    torch_batch = f"torch.zeros({shape}{', dtype=torch.int64' * tokens})"
-    blocks = [
-        "import torch\n\nimport heredity\n\n"
-        + "# network: the module that the run was started with\n" * handed_over
-        + f'network = heredity.load("."{", model=network" * handed_over})  # this folder\n'
-        + f"outputs = network({torch_batch})"
-    ]
-    if FILES["torch"] in names:  # needs neither heredity nor the network's source
-        loaded = f'network = torch.export.load("{FILES["torch"]}").module()'
-        blocks.append(f"import torch\n\n{loaded}\noutputs = network({torch_batch})")
-    blocks += [
-        "import numpy as np\nimport onnxruntime\n\n"
-        f'session = onnxruntime.InferenceSession("{name}")\n'
-        f"batch = np.zeros(({shape}), np.{'int64' if tokens else 'float32'})\n"
-        f'(outputs,) = session.run(["{OUTPUT}"], {{"{INPUT}": batch}})'
-        for name in (FILES["onnx"], FILES["int8"])
-        if name in names
-    ]
-    return "\n\n".join(f"```python\n{block}\n```" for block in blocks)
+    blocks = [heredity_lines(f'heredity.load("."{", model=network" * handed_over})', form, handed_over=handed_over)]
+    if FILES["torch"] in names:
+        blocks.append(program_lines(FILES["torch"], form))
+    blocks += [onnx_lines(name, form) for name in (FILES["onnx"], FILES["int8"]) if name in names]
+    fenced = "\n\n".join(f"```python\n{block}\n```" for block in blocks)
+    return f"In this folder:\n\n{fenced}"
 
 
 def _layers(member: Individual, first: Individual) -> str:
@@ -204,14 +188,6 @@ def _setting(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_setting, value))
     return f"{value:g}" if isinstance(value, float) else plain(value)
-
-
-def _called(reference: str, what: str) -> str:
-    """A reference, a file without its folder: pages travel, and paths are nobody's business."""
-    if reference == INSTANCE:
-        return f"{what} that was handed over in Python"
-    place, colon, name = reference.partition(":")
-    return plain(f"{Path(place).name}{colon}{name}" if place.endswith(".py") else reference)
 
 
 def _id(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 os.environ.setdefault(
@@ -13,10 +14,13 @@ import numpy as np  # the line above must come first
 import onnx
 import onnxruntime
 import torch
+from onnx import numpy_helper
 from torch.export import Dim
 
-from heredity.anatomy.body import anatomy_of
-from heredity.anatomy.inputs import example
+from heredity.anatomy.body import ancestor
+from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.inputs import InputForm, example
+from heredity.anatomy.trial import random_weights
 from heredity.errors import ExportError
 from heredity.export.compare import Answer, check_equal
 from heredity.export.quiet import cause_of, quiet
@@ -74,7 +78,7 @@ def convert(organism: Organism) -> bytes:
         ) from error
     if made is None:
         raise ExportError("expected a network that ONNX can hold; came nothing from torch's exporter; name another")
-    return _bare(made.model_proto)
+    return _bare(made.model_proto, program.state_dict)
 
 
 def check(content: bytes, organism: Organism) -> float:
@@ -121,9 +125,18 @@ def file_latency_ms(content: bytes, organism: Organism) -> float:
     return latency_ms(lambda: session.run(None, {INPUT: inputs}))
 
 
-def graph_bytes(content: bytes, organism: Organism) -> int:
-    """Bytes of a file that are not weights: for all descendants of an ancestor the same or a few less."""
-    return len(content) - 4 * params(anatomy_of(organism.genome))
+def graph_bytes(constructor: Constructor, inputs: InputForm) -> int:
+    """Bytes of a file that are not weights: for all descendants of an ancestor the same or a few less.
+
+    Random weights are exported: of fresh ones, the exporter leaves out biases that are zero and scales that are one.
+
+    Raises:
+        ExportError: torch cannot export the ancestor.
+    """
+    first = ancestor(constructor, inputs)
+    weights = random_weights(first.module, first.anatomy)
+    content = to_onnx(Organism(first.genome, {name: tensor.float() for name, tensor in weights.items()}))
+    return len(content) - 4 * params(first.anatomy)
 
 
 def _cannot_run(error: Exception) -> ExportError:
@@ -132,7 +145,7 @@ def _cannot_run(error: Exception) -> ExportError:
     )
 
 
-def _bare(model: Any) -> bytes:
+def _bare(model: Any, weights: Mapping[str, torch.Tensor]) -> bytes:
     """The model without metadata (source paths, tools), and with whatever is not a weight among its constants."""
     model.producer_version = ""
     for part in (model, model.graph, *model.functions, *model.graph.node, *model.graph.input, *model.graph.output):
@@ -140,14 +153,48 @@ def _bare(model: Any) -> bytes:
         if hasattr(part, "doc_string"):
             part.doc_string = ""
     del model.graph.value_info[:]
-    read = {name for node in model.graph.node if node.op_type in LAYERS for name in node.input}
-    held = list(model.graph.initializer)
-    weights = [tensor for tensor in held if tensor.name.startswith("network.") or tensor.name in read]
-    kept = {tensor.name for tensor in weights}
-    constants = [tensor for tensor in held if tensor.name not in kept]
-    nodes = [onnx.helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in constants]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(weights)
+    graph = model.graph
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    kept = _weights_among(graph, weights)
+    turned = _turned_round({name: numpy_helper.to_array(held[name]) for name in kept}, weights)
+    nodes = [onnx.helper.make_node("Constant", [], [name], value=held[name]) for name in held if name not in kept]
+    nodes += [onnx.helper.make_node("Transpose", [source], [name], perm=[1, 0]) for name, source in turned.items()]
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for name, tensor in held.items() if name in kept and name not in turned)
     for node in reversed(nodes):
-        model.graph.node.insert(0, node)
+        graph.node.insert(0, node)
     return model.SerializeToString(deterministic=True)
+
+
+def _weights_among(graph: Any, weights: Mapping[str, torch.Tensor]) -> set[str]:
+    """Which initialisers hold weights: by their names, by who reads them, or, renamed, by what they hold."""
+    read = {name for node in graph.node if node.op_type in LAYERS for name in node.input}
+    found = {tensor.name for tensor in graph.initializer if tensor.name in weights or tensor.name in read}
+    missing = {name: t for name, t in weights.items() if name not in found and t.is_floating_point()}
+    for tensor in graph.initializer:
+        if tensor.name not in found and (same := _holding(numpy_helper.to_array(tensor), missing)):
+            found.add(tensor.name)
+            del missing[same]
+    return found
+
+
+def _holding(values: np.ndarray, weights: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of a weight that holds these values, in whatever shape and order."""
+    for name, weight in weights.items():
+        if weight.numel() == values.size:
+            held = weight.detach().numpy()
+            if np.array_equal(np.sort(held, axis=None), np.sort(values, axis=None)):
+                return name
+    return None
+
+
+def _turned_round(held: Mapping[str, np.ndarray], weights: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Copies of a tied weight, which one layer reads as it is and another turned round: by name, what they copy."""
+    matrices = {name: values for name, values in held.items() if values.ndim == 2}
+    return {
+        name: source
+        for name, values in matrices.items()
+        if name not in weights
+        for source, other in matrices.items()
+        if source in weights and np.array_equal(values.T, other)
+    }

@@ -16,7 +16,7 @@ import msgspec
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, ancestor
-from heredity.anatomy.constructor import INSTANCE
+from heredity.anatomy.constructor import INSTANCE, called
 from heredity.development.birth import Individual
 from heredity.errors import InputError
 from heredity.export.family import outcome
@@ -88,7 +88,7 @@ def facts(
     first = measures.get(name_of(0), {})
     kept = outcome(settings.targets, [{**dict.fromkeys(UNITS), "id": name, **members[name]} for name in front])
     return Facts(
-        title=f"{_called(settings.constructor.reference, 'a network')} on {_called(settings.data, 'data')}",
+        title=f"{called(settings.constructor.reference, 'a network')} on {called(settings.data, 'data')}",
         version=version("heredity"),
         began=began,
         elapsed=elapsed,
@@ -204,11 +204,3 @@ def _portrait(
 
 def _spread(values: Sequence[float]) -> Spread | None:
     return Spread(min(values), statistics.median(values), max(values)) if values else None
-
-
-def _called(reference: str, what: str) -> str:
-    """What a reference is called in a heading: a file by its last part."""
-    if reference == INSTANCE:
-        return f"{what} handed over in Python"
-    place, colon, attribute = reference.partition(":")
-    return f"{Path(place).name}{colon}{attribute}" if place.endswith(".py") else reference
