@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heredity.api.evolve import evolve as evolve
     from heredity.api.evolve import resume as resume
+    from heredity.api.export import export_member as export_member
     from heredity.api.load import load as load
     from heredity.development.criteria import Classification as Classification
     from heredity.development.criteria import Custom as Custom
@@ -32,6 +33,7 @@ __version__ = version("heredity")
 _HOMES = {
     "evolve": "heredity.api.evolve",
     "resume": "heredity.api.evolve",
+    "export_member": "heredity.api.export",
     "load": "heredity.api.load",
     "Classification": "heredity.development.criteria",
     "Regression": "heredity.development.criteria",
@@ -52,6 +54,7 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "evolve",
     "resume",
     "load",
+    "export_member",
     "load_task",
     "as_task",
     "Task",

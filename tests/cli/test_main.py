@@ -123,6 +123,10 @@ def test_inspect_at_the_default_input(heredity: Heredity, tmp_path: Path) -> Non
     )
     assert heredity("inspect", f"{file}:words").out.startswith(f"{file}:words on 7: {11 * 3 + 21 * 2 + 2} params")
     assert heredity("inspect", f"{file}:words", "--input", "5").out.startswith(f"{file}:words on 5: {33 + 32} params")
+    assert heredity("inspect", f"{file}:words", "--vocabulary", "12").out.startswith(
+        f"{file}:words on 7: {36 + 44} params"
+    )
+    assert heredity("inspect", f"{file}:words", "--vocabulary", "0").code == 2
 
 
 @pytest.mark.slow
@@ -149,6 +153,7 @@ class TestExport:
             assert line.startswith(f"{tmp_path / 'all' / name}: {(tmp_path / 'all' / name).stat().st_size:,} bytes")
         assert "differs from its module by " in said
         assert "agrees with its module on " in said
+        assert said.count(" ms an example") == 2
         page = (tmp_path / "all" / "facts.md").read_text()
         blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
         assert len(blocks) == 4

@@ -15,7 +15,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.measures.size import macs
-from heredity.variation.environment import Environment, expected_share, scale_to_share
+from heredity.variation.environment import Environment, expected_size, scale_to_share
 from heredity.zoo.lenet import lenet5
 from heredity.zoo.resnet import ResNet
 
@@ -32,13 +32,14 @@ def weights(anatomy: Anatomy) -> int:
 
 
 @given(st.sampled_from(["lenet5", "residual"]), st.integers(0, 2**32))
-def test_the_share_of_whole_counts_is_exact(name: str, seed: int) -> None:
+def test_the_size_of_whole_counts_is_exact(name: str, seed: int) -> None:
     rng, body = np.random.default_rng(seed), anatomy(name)
     kept = {f.name: np.sort(rng.permutation(f.size)[: rng.integers(1, f.size + 1)]) for f in body.families}
     counts = {family: float(len(where)) for family, where in kept.items()}
     small = body.select(kept)
-    assert expected_share(body, counts, "params") == pytest.approx(weights(small) / weights(body), rel=1e-12)
-    assert expected_share(body, counts, "macs") == pytest.approx(macs(small) / macs(body), rel=1e-12)
+    assert expected_size(body, counts, "params") == pytest.approx(weights(small), rel=1e-12)
+    assert expected_size(body, counts, "macs") == pytest.approx(macs(small), rel=1e-12)
+    assert expected_size(body, counts, "clusters") == sum(small.sizes.values())
 
 
 def test_families_side_by_side_along_one_dimension_add_up() -> None:
@@ -53,13 +54,14 @@ def test_families_side_by_side_along_one_dimension_add_up() -> None:
     body = trace(Side(), (2,))
     before = 3 * 3 + 4 * 3 + 7 * 2 + 2
     after = 1.5 * 3 + 3 * 3 + 4.5 * 2 + 2
-    assert expected_share(body, {"a": 1.5, "b": 3.0}, "params") == pytest.approx(after / before)
-    assert expected_share(body, {}, "params") == 1.0
+    assert expected_size(body, {"a": 1.5, "b": 3.0}, "params") == pytest.approx(after)
+    assert expected_size(body, {}, "params") == before
+    assert expected_size(body, {"a": 1.5}, "clusters") == 1.5 + body.sizes["b"]
 
 
 @given(
     st.sampled_from(["lenet5", "residual"]),
-    st.sampled_from(["params", "macs"]),
+    st.sampled_from(["params", "macs", "clusters"]),
     st.floats(0.002, 1.0),
     st.integers(0, 2**32),
 )
@@ -71,7 +73,7 @@ def test_scaling_meets_the_share_with_one_factor(name: str, cost: str, share: fl
 
     def excess(kappa: float) -> float:
         counts = {n: max(1.0, float(np.minimum(1, kappa * w).sum())) for n, w in drawn.items()}
-        return expected_share(body, counts, cost) - share
+        return expected_size(body, counts, cost) / expected_size(body, {}, cost) - share
 
     kappa = 0.0 if excess(0.0) >= 0 else brentq(excess, 0.0, 10.0, xtol=1e-14) if excess(10.0) > 0 else 10.0
     for family, p in scaled.items():

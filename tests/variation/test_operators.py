@@ -24,7 +24,7 @@ OPERATORS: dict[str, Operator] = {
     "raw": Synthesis(HALF, sampling="raw", truncation=0.1),
     "synapses": Synthesis(HALF, HALF, sharpness=4.0, spread=0.4),
     "raw synapses": Synthesis(HALF, Environment(0.9), sampling="raw"),
-    "reinitialised": Synthesis(HALF, HALF, inherit=False),
+    "reinitialised": Synthesis(HALF, HALF, weights="fresh"),
     "harsh": Synthesis(Environment(1e-6), Environment(1e-6)),
 }
 

@@ -9,11 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.trace import trace
+from heredity.types import Tensors
+from heredity.variation.encoding import cluster_strengths, printed, scaled_to
 from heredity.variation.environment import Environment, scale_to_share
 from heredity.variation.operator import Organism
-from heredity.variation.synthesis import Synthesis, _kappa, cluster_probabilities, synapse_probabilities
+from heredity.variation.synthesis import Synthesis
+
+
+def cluster_probabilities(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, np.ndarray]:
+    strengths = cluster_strengths(anatomy, tensors, truncation)
+    return {family: printed(torch.from_numpy(own)).numpy() for family, own in strengths.items()}
 
 
 def organism(seed: int, lenet: Organism) -> Organism:
@@ -49,17 +57,13 @@ class TestFormulas:
 
     def test_equation_7(self) -> None:
         weight = WEIGHTS["0.weight"]
-        p = synapse_probabilities(weight, None)
+        p = printed(weight.abs())
         assert p.tolist() == [pytest.approx([math.exp(w / 4 - 1) for w in row]) for row in ([1, 2], [0.5, 0], [4, 2])]
-        mask = torch.tensor([[True, False], [True, True], [False, True]])
-        masked = synapse_probabilities(weight, mask)
-        assert torch.equal(masked == 0, ~mask)
-        assert torch.equal(masked[mask], p[mask])
 
     def test_a_dead_layer_is_uniform(self) -> None:
         tensors = {**WEIGHTS, "0.weight": torch.zeros(3, 2)}
         assert len(set(cluster_probabilities(trace(TINY, (2,)), tensors)["0"])) == 1
-        assert synapse_probabilities(torch.zeros(2, 2), None).unique().tolist() == [pytest.approx(math.exp(-1))]
+        assert printed(torch.zeros(2, 2)).unique().tolist() == [pytest.approx(math.exp(-1))]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.floats(0.01, 1.0), st.booleans())
@@ -73,7 +77,7 @@ def test_kappa_against_bisection(seed: int, n: int, share: float, with_dead: boo
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if float((middle * p).clamp_max(1).sum()) < target else (low, middle)
-    kappa = _kappa(p, target)
+    kappa = scaled_to(target, [p[: n // 3], p[n // 3 :]])
     assert kappa >= 0
     assert float((kappa * p).clamp_max(1).sum()) == pytest.approx(target, rel=1e-9)
     assert (kappa * p).clamp_max(1).tolist() == pytest.approx((high * p).clamp_max(1).tolist(), abs=1e-6)
@@ -81,9 +85,9 @@ def test_kappa_against_bisection(seed: int, n: int, share: float, with_dead: boo
 
 def test_kappa_beyond_all() -> None:
     p = torch.tensor([0.5, 0.25, 0.0], dtype=torch.float64)
-    assert (_kappa(p, 5.0) * p).clamp_max(1).tolist() == [1, 1, 0]
-    assert _kappa(p, 0.0) == 0
-    assert _kappa(torch.zeros(3, dtype=torch.float64), 0.0) >= 0
+    assert (scaled_to(5.0, [p]) * p).clamp_max(1).tolist() == [1, 1, 0]
+    assert scaled_to(0.0, [p]) == 0
+    assert scaled_to(0.0, [torch.zeros(3, dtype=torch.float64)]) >= 0
 
 
 def share_of(child: Organism, parent: Organism) -> float:
@@ -175,7 +179,7 @@ class TestSynapses:
         # every cluster had chance exp(.. - 1) too, so judge the survivors by their own synapses
         clusters = {name: [tag[1] for tag in tags] for name, tags in child.genome.tags.items()}
         weight = parent.tensors["fc2.weight"][clusters["fc2"]][:, clusters["fc1"]]
-        expected = 0.8 * synapse_probabilities(weight, None)
+        expected = 0.8 * printed(weight.abs())
         live = float(child.masks["fc2.weight"].sum())
         assert live == pytest.approx(float(expected.sum()), abs=4.5 * math.sqrt(weight.numel() / 4))
 
@@ -219,7 +223,7 @@ class TestReinitialised:
     def test_the_shape_stays_and_the_weights_are_new(self, founder) -> None:
         parent = founder(0)
         inheriting = Synthesis(Environment(0.5), Environment(0.7))
-        fresh = Synthesis(Environment(0.5), Environment(0.7), inherit=False)
+        fresh = Synthesis(Environment(0.5), Environment(0.7), weights="fresh")
         one, other = (operator.conceive([parent], 4) for operator in (inheriting, fresh))
         assert one.genome == other.genome
         for name, mask in other.masks.items():
@@ -229,7 +233,7 @@ class TestReinitialised:
                 assert not torch.equal(other.tensors[name], one.tensors[name])
 
     def test_fewer_inputs_have_larger_weights(self, lenet: Organism) -> None:
-        child = Synthesis(Environment(0.3), inherit=False).conceive([lenet], 4)
+        child = Synthesis(Environment(0.3), weights="fresh").conceive([lenet], 4)
         weight, first = child.tensors["fc2.weight"], lenet.tensors["fc2.weight"]
         expected = float(first.std()) * math.sqrt(first.shape[1] / weight.shape[1])
         assert float(weight.std()) == pytest.approx(expected, rel=0.15)

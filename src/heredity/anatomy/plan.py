@@ -1,6 +1,6 @@
 """Index plans: which slices of every tensor a child has from its parent.
 
-Whatever changes the shape of a network - removal now, growth and mating later - computes one plan and applies the same
+Whatever changes the shape of a network - removal and mating now, growth later - computes one plan and applies the same
 plan to weights, masks, optimiser moments and buffers. This file is the only one that slices tensors.
 """
 
@@ -31,4 +31,14 @@ class IndexPlan:
     def _gather(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         for dim, index in self.gathers.get(name, {}).items():
             tensor = tensor.index_select(dim, torch.from_numpy(index).to(tensor.device))
+        return tensor
+
+    def lay(self, tensors: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
+        """The way back: a child's tensors within zeros of its parent's `shapes`, each slice where it came from."""
+        return {name: self._scatter(name, tensor, shapes) for name, tensor in tensors.items()}
+
+    def _scatter(self, name: str, tensor: torch.Tensor, shapes: Mapping[str, tuple[int, ...]]) -> torch.Tensor:
+        for dim, index in self.gathers.get(name, {}).items():
+            extent = (*tensor.shape[:dim], shapes[name][dim], *tensor.shape[dim + 1 :])
+            tensor = tensor.new_zeros(extent).index_copy_(dim, torch.from_numpy(index).to(tensor.device), tensor)
         return tensor

@@ -240,7 +240,7 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
 
     def latency(individual: Individual) -> float:
         organism = run.store.organism(individual)
-        return file_latency_ms(to_onnx(organism), organism)
+        return file_latency_ms(to_onnx(organism), settings.inputs)
 
     with make_executor(settings.workers, nursery, lambda number, share: loop.beat(number, share)) as executor:
         loop = Loop(

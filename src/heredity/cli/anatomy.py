@@ -57,8 +57,8 @@ def show_zoo() -> None:
     print(f"({REMEDY}), and yours as package.module:callable or file.py:callable")
 
 
-def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
-    """One network's families, and what is fixed, with the reason; at its default input unless `shape` is given.
+def show_model(reference: str, shape: tuple[int, ...] | None, vocabulary: int | None = None) -> None:
+    """One network's families, and what is fixed, with the reason; at its default input unless told another.
 
     Raises:
         InputError: no such network, or its input's shape is needed.
@@ -67,8 +67,7 @@ def show_model(reference: str, shape: tuple[int, ...] | None) -> None:
     form = default_input(find_model(reference)[1]) or (InputForm(shape) if shape else None)
     if form is None:
         raise InputError.of(f"the shape of {reference}'s input", "none", "give it: --input 3x224x224")
-    if shape is not None:
-        form = replace(form, shape=shape)
+    form = replace(form, shape=shape or form.shape, vocabulary=vocabulary or form.vocabulary)
     constructor = describe(reference, {"input_shape": form.shape, "vocabulary": form.vocabulary})
     anatomy = ancestor(constructor, form).anatomy
     sizes = sizes_of(anatomy)

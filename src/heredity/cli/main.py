@@ -42,7 +42,13 @@ DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie; else HE
 
 @app.command()
 def evolve(
-    model: Annotated[str, typer.Option(help="A zoo name, package.module:callable or file.py:callable.")] = "lenet5",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A name of the zoo (heredity inspect), of torchvision or timm, package.module:callable or "
+            "file.py:callable."
+        ),
+    ] = "lenet5",
     data: Annotated[
         str,
         typer.Option(
@@ -165,12 +171,18 @@ def export(
     What an earlier export left in the folder is replaced. For int8 the run's data is read.
     """
     from heredity.api.export import export_member
-    from heredity.export.member import formats_of
+    from heredity.export.member import FILES, formats_of
+    from heredity.export.onnx import file_latency_ms
+    from heredity.run.settings import read_settings
+    from heredity.store.folder import RunFolder
 
     place, files = export_member(folder, member, formats_of(form), out=out, data_dir=data_dir)
+    inputs = read_settings(RunFolder(folder)).inputs
     for file in files:
-        size = f"{place / file.name}: {show_count(len(file.content))} bytes"
-        print(f"{size}, {file.comparison}" if file.comparison else size)
+        facts = [f"{show_count(len(file.content))} bytes", *filter(None, [file.comparison])]
+        if file.name in (FILES["onnx"], FILES["int8"]):
+            facts.append(f"{show_measure('latency_ms', file_latency_ms(file.content, inputs))} an example")
+        print(f"{place / file.name}: {', '.join(facts)}", flush=True)
 
 
 @app.command()
@@ -190,6 +202,9 @@ def inspect(
     shape: Annotated[
         str | None, typer.Option("--input", help="Its input, such as 3x224x224; else its own default.")
     ] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option(min=1, help="Of how many tokens its input is; else its default.", show_default=False)
+    ] = None,
 ) -> None:
     """Show what a network is made of: what can change, and what cannot, with the reason."""
     from heredity.cli.anatomy import show_model, show_zoo
@@ -197,7 +212,7 @@ def inspect(
     if model is None:
         show_zoo()
     else:
-        show_model(model, None if shape is None else parse_shape(shape))
+        show_model(model, None if shape is None else parse_shape(shape), vocabulary)
 
 
 def run() -> None:

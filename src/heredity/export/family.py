@@ -89,7 +89,7 @@ def _measured(member: Member, task: Task, content: bytes | None, everybody: dict
             known["test_error"] = measured(task.criterion, member.module(), task.test.inputs, task.test.labels)
         member.store.measured(number, "test_error", known["test_error"])
     if "latency_ms" not in known and content is not None:
-        known["latency_ms"] = file_latency_ms(content, member.organism())
+        known["latency_ms"] = file_latency_ms(content, member.individual.birth.genome.inputs)
         member.store.measured(number, "latency_ms", known["latency_ms"])
     everybody[number] = msgspec.structs.replace(member.individual, measures=known)
     return everybody[number]

@@ -119,10 +119,10 @@ def session_of(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def file_latency_ms(content: bytes, organism: Organism) -> float:
+def file_latency_ms(content: bytes, inputs: InputForm) -> float:
     """Milliseconds that onnxruntime takes for one example, by `heredity.measures.latency.PROTOCOL`."""
-    session, inputs = session_of(content), example(organism.genome.inputs, 1).numpy()
-    return latency_ms(lambda: session.run(None, {INPUT: inputs}))
+    session, batch = session_of(content), example(inputs, 1).numpy()
+    return latency_ms(lambda: session.run(None, {INPUT: batch}))
 
 
 def graph_bytes(constructor: Constructor, inputs: InputForm) -> int:

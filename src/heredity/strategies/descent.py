@@ -10,15 +10,16 @@ Every generation covers the whole range of costs, and whoever is on the front of
 
 The first generations so run down the range; once it is filled, births fall between neighbours or ripen what is there.
 
-A run bounded by seconds gives every newborn of a generation the same time: smaller networks see more epochs. One
-bounded by generations gives steps, which grow as the square root of the shrinkage in MACs. The ancestor teaches all.
+A run bounded by seconds gives every newborn of a generation the same time: smaller networks see more epochs. Where
+that would be too short to learn anything, fewer are born. One bounded by generations gives steps, which grow as the
+square root of the shrinkage in MACs. The ancestor teaches all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -27,9 +28,11 @@ from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
 from heredity.measures import sizes_of
+from heredity.measures.size import macs
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.timetable import Plan, Timetable
 from heredity.variation import AnyOperator, Cloning, Founding, MagnitudeRemoval, RandomRemoval, Synthesis
 from heredity.variation.environment import Environment
 
@@ -41,8 +44,10 @@ class DescentSettings(msgspec.Struct, frozen=True):
 
     `usefulness` is how much larger than the best error (a share) an error may be for its owner to be of use.
     `ancestor_time` is the ancestor's share of a run's seconds, `acceleration` the factor by which newborns' time grows
-    from one generation to the next, of `planned` generations in all. `steps` (ancestor, newborn) hold where generations
-    bound the run. `synapses` is the share of its synapses that an offspring may keep; None leaves them alone.
+    from one generation to the next, of `planned` generations in all. `least_epochs` (ancestor, newborn) are passes over
+    the data, at the ancestor's speed, for which a run's seconds should last: else the ancestor has a larger share of
+    them, and fewer newborns are born. `steps` (ancestor, newborn) hold where generations bound the run. `synapses` is
+    the share of its synapses that an offspring may keep; None leaves them alone.
     """
 
     method: Method = "synthesis"
@@ -59,6 +64,7 @@ class DescentSettings(msgspec.Struct, frozen=True):
     ancestor_time: float = 0.13
     planned: int = 10
     acceleration: float = 1.1
+    least_epochs: tuple[float, float] = (2.0, 0.5)
     steps: tuple[int, int] = (2000, 800)
 
     def __post_init__(self) -> None:
@@ -81,16 +87,21 @@ class Descent(Strategy):
         self._living: list[Individual] = []
         self._births = 0
         self._generation = 0
+        self._asked = self._plan = Plan(self._settings.population, self._settings.planned)
+        first = ancestor(setting.constructor, setting.inputs)
+        self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, self._settings.least_epochs)
         self._objectives = objectives_of(setting.cost, setting.targets)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon."""
         if self._births == 0:
             return [self._founder(seconds_left)]
-        last = self._setting.horizon.generations or self._settings.planned
+        if self._generation == 1 and seconds_left is not None:
+            self._plan = self._time.plan(seconds_left, self._besides, self._asked)
+        last = self._setting.horizon.generations or self._plan.generations
         if self._generation > last or not self._living:
             return []
-        return [self._offspring(place, seconds_left) for place in range(self._population)]
+        return [self._offspring(place, seconds_left) for place in range(self._plan.population)]
 
     def tell(self, individuals: Sequence[Individual]) -> None:
         """Remembers who lives."""
@@ -99,10 +110,10 @@ class Descent(Strategy):
         self._generation += 1
 
     @property
-    def _population(self) -> int:
-        """Births a generation; where the clock bounds the run, a multiple of the workers, so that none is idle."""
-        workers = self._setting.workers if self._setting.horizon.seconds is not None else 1
-        return math.ceil(self._settings.population / workers) * workers
+    def _besides(self) -> float:
+        """Seconds of a development that are not training: as many as the ancestor's, at most."""
+        first = self._living[0]
+        return max(0.0, first.seconds - (first.birth.recipe.seconds or first.seconds))
 
     def _founder(self, seconds_left: float | None) -> Birth:
         setting = self._setting
@@ -110,7 +121,8 @@ class Descent(Strategy):
         if seconds_left is None:
             recipe = self._recipe(self._settings.learning_rate, steps=self._settings.steps[0])
         else:
-            recipe = self._recipe(self._settings.learning_rate, seconds=self._settings.ancestor_time * seconds_left)
+            seconds = self._time.ancestor(seconds_left, self._settings.ancestor_time)
+            recipe = self._recipe(self._settings.learning_rate, seconds=seconds)
         founding = Founding(setting.constructor, setting.inputs)
         return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
 
@@ -120,7 +132,7 @@ class Descent(Strategy):
         dice = numpy_generator(seed, "plan")
         measure = self._objectives[1:][number % len(self._objectives[1:])]
         low, high = self._range(measure)
-        target = low * (high / low) ** ((place + dice.random()) / self._population)
+        target = low * (high / low) ** ((place + dice.random()) / self._plan.population)
         parent = self._parent(measure, target)
         share = max(target / parent.measures[measure], self._settings.scarcest)
         operator = self._operator(share, measure)
@@ -129,10 +141,15 @@ class Descent(Strategy):
         rate = self._settings.learning_rate * (first["params"] / sizes["params"]) ** (1 / 6)
         if seconds_left is None:
             more = min(4.0, math.sqrt(first["macs"] / max(sizes["macs"], 1.0)))
-            recipe = self._recipe(rate, steps=round(self._settings.steps[1] * more), culture=self._settings.culture)
+            recipe = self._recipe(rate, steps=round(self._settings.steps[1] * more))
         else:
-            recipe = self._recipe(rate, seconds=self._newborn_seconds(seconds_left), culture=self._settings.culture)
-        teacher = 0 if self._settings.culture and self._living[0].number == 0 else None
+            seconds = self._time.newborn(
+                seconds_left, self._besides, self._plan, self._generation, self._settings.acceleration
+            )
+            recipe = self._recipe(rate, seconds=seconds)
+        teacher = None
+        if self._settings.culture and self._living[0].number == 0 and not self._hurried:
+            recipe, teacher = msgspec.structs.replace(recipe, culture=self._settings.culture), 0
         return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teacher)
 
     def _range(self, measure: str) -> tuple[float, float]:
@@ -171,14 +188,16 @@ class Descent(Strategy):
             cost=cost,
         )
 
-    def _newborn_seconds(self, seconds_left: float) -> float:
-        """The time of each newborn, so that all planned generations fit; a twentieth goes to what is not training."""
-        remaining = max(self._settings.planned - self._generation, 0)
-        generations_worth = sum(self._settings.acceleration**k for k in range(remaining + 1))
-        return 0.95 * seconds_left * self._setting.workers / self._population / generations_worth
+    @property
+    def _hurried(self) -> bool:
+        seconds = self._living[0].birth.recipe.seconds
+        return seconds is not None and self._time.hurried(seconds)
 
-    def _recipe(self, learning_rate: float, **given: Any) -> Recipe:
+    def _recipe(self, learning_rate: float, *, steps: int | None = None, seconds: float | None = None) -> Recipe:
         """Small data sets are learnt in small batches: about 32 to an epoch, of 32 to 128 examples."""
         batch = 2 ** max(5, min(7, round(math.log2(self._setting.examples / 32))))
-        augmentation = self._setting.augmentation
-        return Recipe(batch_size=batch, learning_rate=learning_rate, augmentation=augmentation, **given)
+        hurried = self._hurried if self._living else seconds is not None and self._time.hurried(seconds)
+        augmentation = () if hurried else self._setting.augmentation
+        return Recipe(
+            steps=steps, seconds=seconds, batch_size=batch, learning_rate=learning_rate, augmentation=augmentation
+        )

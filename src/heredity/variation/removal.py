@@ -15,7 +15,7 @@ from heredity.anatomy.anatomy import Anatomy, Family, Kept
 from heredity.anatomy.body import anatomy_of
 from heredity.rng import numpy_generator
 from heredity.types import Tensors
-from heredity.variation.environment import Environment, scale_to_share
+from heredity.variation.environment import Cost, Environment, scale_to_share
 from heredity.variation.operator import Operator, Organism, mask_digest
 
 
@@ -60,7 +60,7 @@ class RandomRemoval(Operator, frozen=True, tag="random-removal"):
     """Baseline: every cluster has the same chance, so that the expected share of `cost` is the environment's."""
 
     environment: Environment
-    cost: str = "params"
+    cost: Cost = "params"
     spread: float = 0.0
     crowding: float = 0.0
 
@@ -76,7 +76,7 @@ class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
     """Baseline: the filters with the largest sum of magnitudes stay, as many a family as the environment leaves."""
 
     environment: Environment
-    cost: str = "params"
+    cost: Cost = "params"
     spread: float = 0.0
     crowding: float = 0.0
 

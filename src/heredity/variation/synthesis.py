@@ -1,18 +1,14 @@
-"""Evolutionary synthesis with cluster-driven genetic encoding.
-
-Source: Shafiee & Wong, "Evolutionary Synthesis of Deep Neural Networks via Synaptic Cluster-driven Genetic Encoding"
-(arXiv 1609.01360); formulas as printed in Chung, Shafiee, Wong, ICCVW 2017 (arXiv 1709.02043).
+"""Evolutionary synthesis: offspring of one parent or several, drawn cluster by cluster and synapse by synapse.
 
     P(H_g | H_{g-1}, R_g) = prod_c [ P(s_{g,c} | W_{g-1}, R^c_g) * prod_{j in c} P(s_{g,j} | w_{g-1,j}, R^s_g) ]
-    cluster (eq. 6):  P(s_{g,c} | W) = exp( sum_{i in c} trunc(w_i) / Z - 1 )
-    synapse (eq. 7):  P(s_{g,j} | w) = exp( w_j / z - 1 )
 
-w are magnitudes; trunc sets those below a threshold to zero; Z is the largest cluster sum and z the largest magnitude
-of a layer, so that probabilities lie in [1/e, 1]. An absent synapse has probability 0.
+Sources and formulas: `encoding.py`; environments R: `environment.py`. An absent synapse has probability 0. An offspring
+is a sparsified clone of what its parents have in common (`frame.py`).
 
 Departures, each an option:
-* `sampling` "calibrated" (default): probabilities are scaled by one kappa so that the *expected* size is the
-  environment's share of the parent. As printed ("raw") they keep a share of their own, times the environment's.
+* `sampling` "calibrated" (default): probabilities are scaled by one kappa for clusters and one for synapses, so that
+  the *expected* size is the environment's share of the parents' mean; `kappas` set once are held instead. As printed
+  ("raw") probabilities keep a share of their own, times the environment's.
 * `sharpness` raises probabilities to a power. As printed (1) the weakest cluster still has 1/e of the strongest's
   chance, and late generations are close to random removal (lab/LOG.md).
 * `spread` and `crowding` let the environment differ between families, see `removal.climate`.
@@ -21,110 +17,207 @@ Departures, each an option:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, fresh_tensors
 from heredity.anatomy.canonical import canonicalise
+from heredity.errors import InputError
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
-from heredity.variation.environment import Environment, Probabilities, scale_to_share
+from heredity.variation.encoding import Mating, cluster_strengths, mated, printed, scaled_to, truncated
+from heredity.variation.environment import Cost, Environment, Probabilities, expected_size, kappa_for, scaled
+from heredity.variation.frame import Frame, Matching, lay_out, layers_of, owners
 from heredity.variation.operator import Masks, Operator, Organism
-from heredity.variation.removal import climate, cluster_sums, draw, remove
+from heredity.variation.removal import climate, draw, remove
+
+
+class Alphas(msgspec.Struct, frozen=True):
+    """How much each parent counts, in the order of the parents; empty: all alike."""
+
+    clusters: tuple[float, ...] = ()
+    synapses: tuple[float, ...] = ()
+
+
+class Kappas(msgspec.Struct, frozen=True):
+    """By what the probabilities of clusters and of synapses are multiplied, where that is not to be calibrated."""
+
+    clusters: float
+    synapses: float = 1.0
 
 
 class Synthesis(Operator, frozen=True, tag="synthesis"):
-    """Asexual synthesis: one parent, the offspring a stochastically sparsified clone of it.
+    """Synthesis from parents of one ancestor, the fittest first.
 
-    `environment` is the clusters', R^c; `synapses` the synapses', R^s, or None to leave them alone. `cost` says what
-    the clusters' share is a share of: "params" or "macs". `truncation` is a share of the layer's largest magnitude.
+    `environment` is the clusters', R^c; `synapses` the synapses', R^s, or None to leave them alone. `cluster` says what
+    lives or dies together: a filter with all that is coupled to it, or one kernel, a filter's weights for one input
+    (then masks alone do it, and filters that lose all go). `cost` says what the share of filters is a share of.
+    `truncation` is a share of the layer's largest magnitude.
+
+    For several parents, `mating` and `alphas` make one strength of theirs; `matching` says which clusters are the same;
+    `chi`, in (0, 1], is the share of parents that must have a cluster, or a synapse, for the offspring to have it.
+    `weights` come from the fittest parent that has them, are the mean of those that have them, or are drawn anew.
     """
 
     environment: Environment
     synapses: Environment | None = None
+    cluster: Literal["filter", "kernel"] = "filter"
+    mating: Mating = "geometric"
+    alphas: Alphas = Alphas()
+    matching: Matching = "tags"
+    chi: float = 1.0
     sampling: Literal["calibrated", "raw"] = "calibrated"
+    kappas: Kappas | None = None
     sharpness: float = 1.0
     truncation: float = 0.0
     spread: float = 0.0
     crowding: float = 0.0
-    cost: str = "params"
-    inherit: bool = True
+    cost: Cost = "params"
+    weights: Literal["fittest", "mean", "fresh"] = "fittest"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.chi <= 1:
+            raise InputError.of("a share chi of the parents in (0, 1]", self.chi, "1 is all of them")
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
-        (parent,) = parents
-        rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
-        printed = cluster_probabilities(anatomy, parent.tensors, self.truncation)
-        factor = climate(rng, anatomy.families, self.spread, self.crowding)
-        chances = {name: factor[name] * p**self.sharpness for name, p in printed.items()}
-        if self.sampling == "calibrated":
-            chances = scale_to_share(anatomy, chances, self.environment.share, self.cost)
+        frame = lay_out(parents, self.chi, self.matching)
+        child = Organism(frame.genome, _inherited(frame, self.weights))
+        if self.cluster == "filter":
+            kept = draw(rng := numpy_generator(seed), self._filter_chances(frame, parents, rng))
+            child, frame = remove(child, frame.anatomy, kept), frame.select(kept)
+        if self.cluster == "kernel" or self.synapses is not None or any(parent.masks for parent in parents):
+            child = self._with_masks(child, frame, seed)
+        return _reinitialised(child, seed) if self.weights == "fresh" else child
+
+    def held(self, ancestor: Organism) -> Synthesis:
+        """The same with the kappas that meet the environments for `ancestor`, held from now on (METHODS C)."""
+        frame = lay_out([ancestor])
+        if self.cluster == "filter":
+            size = self.environment.share * expected_size(frame.anatomy, {}, self.cost)
+            clusters = kappa_for(frame.anatomy, self._filter_powers(frame), size, self.cost)
         else:
-            chances = {name: np.minimum(1.0, self.environment.share * p) for name, p in chances.items()}
-        child = remove(parent, anatomy, draw(rng, chances))
+            clusters = self._kernels(frame).kappa(self.environment.share)
+        synapses = 1.0 if self.synapses is None else self._synapses(frame).kappa(self.synapses.share)
+        return msgspec.structs.replace(self, kappas=Kappas(clusters, synapses))
+
+    def _filter_powers(self, frame: Frame) -> dict[str, NDArray[np.float64]]:
+        """By family `(clusters,)`: equation 6 of what the parents can pass on, sharpened."""
+        strengths = [cluster_strengths(frame.anatomy, tensors, self.truncation) for tensors in frame.tensors]
+        powers: dict[str, NDArray[np.float64]] = {}
+        for family, owned in frame.owns.items():
+            own = [torch.from_numpy(by_family[family]) for by_family in strengths]
+            powers[family] = self._power(own, list(torch.from_numpy(owned)), self.alphas.clusters).numpy()
+        return powers
+
+    def _filter_chances(self, frame: Frame, parents: Sequence[Organism], rng: np.random.Generator) -> Probabilities:
+        """By family `(clusters,)`: the chance of each filter to be passed on."""
+        factor = climate(rng, frame.anatomy.families, self.spread, self.crowding)
+        powers = {name: factor[name] * p for name, p in self._filter_powers(frame).items()}
+        if self.kappas is not None:
+            kappa = self.kappas.clusters
+        elif self.sampling == "raw":
+            kappa = self.environment.share
+        else:
+            sizes = [expected_size(anatomy_of(parent.genome), {}, self.cost) for parent in parents]
+            kappa = kappa_for(frame.anatomy, powers, self.environment.share * float(np.mean(sizes)), self.cost)
+        return scaled(powers, kappa)
+
+    def _with_masks(self, child: Organism, frame: Frame, seed: int) -> Organism:
+        """Passes on kernels and synapses one by one, and removes filters that are left without any."""
+        masks = {name: owners([has[name] for has in frame.has]) >= frame.needed for name in layers_of(frame.anatomy)}
+        if self.cluster == "kernel":
+            kernels = self._kernels(frame)
+            kappa = self._kappa(kernels, self.environment, None if self.kappas is None else self.kappas.clusters)
+            for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items():
+                masks[name] = masks[name] & passed.reshape(*passed.shape, *[1] * (masks[name].dim() - 2))
         if self.synapses is not None:
-            child = _thin(child, self, self.synapses.share, seed)
-        return child if self.inherit else _reinitialised(child, seed)
+            synapses = self._synapses(frame.masked(masks))
+            kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
+            masks = synapses.tossed(kappa, generator(seed, "synapses"))
+        tensors = child.tensors | {name: child.tensors[name] * mask for name, mask in masks.items()}
+        kept, masks = canonicalise(frame.anatomy, masks)
+        return remove(Organism(child.genome, tensors, masks), frame.anatomy, kept)
+
+    def _synapses(self, frame: Frame) -> Units:
+        """Synapses, with the powers of equation 7."""
+        return self._units(frame, self.alphas.synapses, strength=torch.abs, present=lambda has: has)
+
+    def _kernels(self, frame: Frame) -> Units:
+        """Kernels, `(out, in)` by weight, with the powers of equation 6."""
+        return self._units(
+            frame,
+            self.alphas.clusters,
+            strength=lambda weight: _by_kernel(truncated(weight, self.truncation).abs()).sum(2),
+            present=lambda has: _by_kernel(has).any(2),
+        )
+
+    def _units(self, frame: Frame, alphas: Sequence[float], *, strength: OnPlane, present: OnPlane) -> Units:
+        powers: dict[str, torch.Tensor] = {}
+        live = 0
+        for name in layers_of(frame.anatomy):
+            has = [present(planes[name]) for planes in frame.has]
+            common = owners(has) >= frame.needed
+            powers[name] = self._power([strength(tensors[name]) for tensors in frame.tensors], has, alphas) * common
+            live += sum(int(plane.sum()) for plane in has)
+        return Units(powers, live / len(frame.has))
+
+    def _power(
+        self, strengths: Sequence[torch.Tensor], has: Sequence[torch.Tensor], alphas: Sequence[float]
+    ) -> torch.Tensor:
+        """The probabilities of one layer, as the parents' strengths together and the settings make them."""
+        p = printed(mated(strengths, has, alphas or [1.0] * len(strengths), self.mating))
+        return p if self.sharpness == 1 else p**self.sharpness
+
+    def _kappa(self, units: Units, environment: Environment, held: float | None) -> float:
+        if held is not None:
+            return held
+        return environment.share if self.sampling == "raw" else units.kappa(environment.share)
 
 
-def cluster_probabilities(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> Probabilities:
-    """Eq. 6 by family: `(clusters,)` in [1/e, 1]; a family whose weights are all zero is uniform."""
-    found: dict[str, NDArray[np.float64]] = {}
-    for family in anatomy.families:
-        weights = tensors
-        if truncation:
-            names = {s.tensor for s in family.slices}
-            weights = tensors | {n: _truncated(tensors[n], truncation) for n in names}
-        sums = cluster_sums(family, weights)
-        found[family.name] = np.exp(sums / (sums.max() or 1.0) - 1)
+OnPlane = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is passed on one by one within the weights of layers: synapses, or kernels.
+
+    `powers` are by weight, 0 where too few parents have a unit; `live` is how many a parent has on average.
+    """
+
+    powers: dict[str, torch.Tensor]
+    live: float
+
+    def kappa(self, share: float) -> float:
+        """The kappa under which the expected number is this share of a parent's."""
+        return scaled_to(share * self.live, list(self.powers.values()))
+
+    def tossed(self, kappa: float, coins: torch.Generator) -> Masks:
+        """Whether each is passed on, by its own coin."""
+        return {name: torch.rand(p.shape, generator=coins) < kappa * p for name, p in self.powers.items()}
+
+
+def _by_kernel(plane: torch.Tensor) -> torch.Tensor:
+    """`(out, in, positions)` of a layer's weight, or of a plane of its shape."""
+    return plane.reshape(*plane.shape[:2], -1)
+
+
+def _inherited(frame: Frame, how: str) -> Tensors:
+    """The parents' weights in the frame: the first one's who has them, or their mean; zero if nobody has."""
+    if len(frame.tensors) == 1:
+        return frame.tensors[0]
+    if how == "mean":
+        counts = {name: owners([has[name] for has in frame.has]).clamp_min(1) for name in frame.tensors[0]}
+        return {n: torch.stack([t[n] for t in frame.tensors]).sum(0) / count for n, count in counts.items()}
+    found = frame.tensors[-1]
+    for tensors, has in zip(frame.tensors[-2::-1], frame.has[-2::-1], strict=True):
+        found = {name: torch.where(has[name], tensors[name], held) for name, held in found.items()}
     return found
-
-
-def _truncated(weight: torch.Tensor, share: float) -> torch.Tensor:
-    return torch.where(weight.abs() < share * weight.abs().max(), 0.0, weight)
-
-
-def synapse_probabilities(weight: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Eq. 7 for one layer, of the weight's shape, in [1/e, 1]; 0 where a synapse is absent already."""
-    magnitude = weight.abs().double()
-    probability = torch.exp(magnitude / magnitude.max().clamp_min(1e-300) - 1)
-    return probability if mask is None else probability * mask
-
-
-def _thin(child: Organism, settings: Synthesis, share: float, seed: int) -> Organism:
-    """Passes on synapses of the surviving clusters one by one, and removes clusters that are left without any."""
-    anatomy = anatomy_of(child.genome)
-    printed = {
-        name: synapse_probabilities(child.tensors[name], child.masks.get(name)) ** settings.sharpness
-        for name in sorted(anatomy.positions)
-        if any(s.tensor == name for family in anatomy.families for s in family.slices)
-    }
-    if settings.sampling == "calibrated":
-        live = sum(int((p > 0).sum()) for p in printed.values())
-        kappa = _kappa(torch.cat([p.flatten() for p in printed.values()]), share * live)
-        chances = {name: (kappa * p).clamp_max(1.0) for name, p in printed.items()}
-    else:
-        chances = {name: (share * p).clamp_max(1.0) for name, p in printed.items()}
-    coins = generator(seed, "synapses")
-    masks: Masks = {n: torch.rand(p.shape, generator=coins, dtype=torch.float64) < p for n, p in chances.items()}
-    tensors = child.tensors | {name: child.tensors[name] * mask for name, mask in masks.items()}
-    kept, masks = canonicalise(anatomy, masks)
-    return remove(Organism(child.genome, tensors, masks), anatomy, kept)
-
-
-def _kappa(probabilities: torch.Tensor, target: float) -> float:
-    """The kappa with sum(min(1, kappa p)) = target, exactly: sorted, the k largest are cut off at 1."""
-    ordered = probabilities.sort(descending=True).values
-    rest = ordered.flip(0).cumsum(0).flip(0)
-    kappas = (target - torch.arange(len(ordered), dtype=torch.float64)) / rest.clamp_min(1e-300)
-    reached = (kappas * ordered <= 1).nonzero()
-    if len(reached):
-        return max(float(kappas[reached[0, 0]]), 0.0)
-    return 1 / max(float(ordered[ordered > 0].min()), 1e-300)
 
 
 def _reinitialised(child: Organism, seed: int) -> Organism:

@@ -1,0 +1,88 @@
+"""Cluster-driven genetic encoding: from the strength of clusters and synapses to their chances of being passed on.
+
+Source: Shafiee & Wong, "Evolutionary Synthesis of Deep Neural Networks via Synaptic Cluster-driven Genetic Encoding"
+(arXiv 1609.01360); formulas as printed in Chung, Shafiee, Wong, ICCVW 2017 (arXiv 1709.02043), for several parents in
+the same and in Chung, Fieguth, Wong, "Mitigating Architectural Mismatch".
+
+    cluster (eq. 6):  P(s_{g,c} | W) = exp( sum_{i in c} trunc(w_i) / Z - 1 )
+    synapse (eq. 7):  P(s_{g,j} | w) = exp( w_j / z - 1 )
+    several parents:  W and w are mated: prod_k alpha_k W_k (sexual, gene tags), or sum_k alpha_k W_k (two parents)
+
+w are magnitudes; trunc sets those below a threshold to zero; Z is the largest cluster's strength and z the largest
+magnitude of a layer, so that probabilities lie in [1/e, 1]. Products have units of their own, magnitudes to the number
+of parents: so Z and z are taken after mating; or the geometric mean is, which several numbers of parents share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.types import Tensors
+from heredity.variation.removal import cluster_sums
+
+Mating = Literal["product", "geometric", "linear"]
+"""How the strengths of several parents become one."""
+
+
+def cluster_strengths(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, NDArray[np.float64]]:
+    """By family `(clusters,)`: sums of the magnitudes above `truncation`, a share of the layer's largest."""
+    if truncation:
+        touched = {s.tensor for family in anatomy.families for s in family.slices}
+        tensors = tensors | {name: truncated(tensors[name], truncation) for name in touched}
+    return {family.name: cluster_sums(family, tensors) for family in anatomy.families}
+
+
+def truncated(weight: torch.Tensor, share: float) -> torch.Tensor:
+    """A weight with what is below this share of its largest magnitude set to zero."""
+    return torch.where(weight.abs() < share * weight.abs().max(), 0.0, weight)
+
+
+def mated(
+    strengths: Sequence[torch.Tensor], has: Sequence[torch.Tensor], alphas: Sequence[float], mating: Mating
+) -> torch.Tensor:
+    """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
+
+    `strengths` are magnitudes of one shape, `has` says where each parent has anything, `alphas` weigh the parents.
+    """
+    if len(strengths) == 1:
+        return strengths[0]
+    if mating == "linear":
+        return torch.stack([a * s * h for s, h, a in zip(strengths, has, alphas, strict=True)]).sum(0)
+    owners = torch.stack(list(has)).sum(0)
+    result = torch.ones_like(strengths[0])
+    for strength, owned, alpha in zip(strengths, has, alphas, strict=True):
+        result = result * torch.where(owned, alpha * strength, 1.0)
+    if mating == "geometric":
+        result = result ** (1 / owners.clamp_min(1).to(result.dtype))
+    return result * (owners > 0)
+
+
+def printed(strengths: torch.Tensor) -> torch.Tensor:
+    """Equations 6 and 7: strengths of one layer to probabilities in [1/e, 1]; all alike if all are zero."""
+    largest = strengths.max()
+    return torch.exp(strengths / torch.where(largest > 0, largest, 1.0) - 1)
+
+
+def scaled_to(target: float, probabilities: Sequence[torch.Tensor]) -> float:
+    """The kappa with sum(min(1, kappa p)) = target, or under which all are certain if they are too few (METHODS A).
+
+    The sum is concave and piecewise linear in kappa: each step solves the piece on which the last one ended, and comes
+    closer from below.
+    """
+    kappa = 0.0
+    while True:
+        certain = rest = 0.0
+        for p in probabilities:
+            reached = kappa * p >= 1
+            certain += float(reached.sum())
+            rest += float(p.sum(dtype=torch.float64)) - float(p[reached].sum(dtype=torch.float64))
+        step = (target - certain) / rest if rest > 0 else kappa
+        if step <= kappa * (1 + 1e-12):
+            return kappa
+        kappa = step
