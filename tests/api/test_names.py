@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from heredity.api.names import METHODS, STRATEGIES, strategy_settings
+from heredity.api.names import METHODS, PRESETS, strategy_settings
 from heredity.errors import InputError
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_record_of_settings_is_whole_and_comes_back(name: str) -> None:
     settings = strategy_settings(name, {"population": 5})
     assert settings["population"] == 5
@@ -14,8 +14,14 @@ def test_a_record_of_settings_is_whole_and_comes_back(name: str) -> None:
     assert strategy_settings(name, settings) == settings
 
 
-def test_every_method_is_a_strategy() -> None:
-    assert set(METHODS) == set(STRATEGIES)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_of_synthesis(preset: str) -> None:
+    settings = strategy_settings("synthesis", {"preset": preset, "population": 5})
+    assert (settings["preset"], settings["population"]) == (preset, 5)
+    assert strategy_settings("synthesis", settings) == settings
+    if preset == "best":
+        assert (settings["sharpness"], settings["mating"]) == (4.0, "geometric")
+        assert strategy_settings("synthesis", {"preset": "best", "sharpness": 2.0})["sharpness"] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,15 @@ def test_every_method_is_a_strategy() -> None:
         ("synthesis", {"size": 3}, "expected settings of synthesis; came size; .*known: .*population"),
         ("synthesis", {"population": 2.5}, r"expected settings of synthesis; came .*\$.population`; correct it"),
         ("synthesis", {"scarcest": 0.0}, r"expected scarcest in \(0, 1\]; came 0.0"),
+        ("synthesis", {"preset": "bets"}, "expected a preset of synthesis; came 'bets'; .*best"),
+        ("random-removal", {"preset": "paper"}, "expected a preset of random-removal; came 'paper'; "),
+        (
+            "synthesis",
+            {"preset": "paper", "parents": 5},
+            "expected at most as many parents as a generation has members; ",
+        ),
+        ("synthesis", {"preset": "paper", "chi": 0.0}, r"expected a share chi of the parents in \(0, 1\]; came 0.0"),
+        ("synthesis", {"preset": "paper", "clusters": ()}, "expected an environment of clusters; came none"),
         ("synthesis", {"steps": (0, 5)}, "expected steps of at least 1; came 0"),
     ],
 )

@@ -15,7 +15,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.measures.size import macs
-from heredity.variation.environment import Environment, expected_size, scale_to_share
+from heredity.variation.environment import Environment, Sizes, scale_to_share
 from heredity.zoo.lenet import lenet5
 from heredity.zoo.resnet import ResNet
 
@@ -37,9 +37,9 @@ def test_the_size_of_whole_counts_is_exact(name: str, seed: int) -> None:
     kept = {f.name: np.sort(rng.permutation(f.size)[: rng.integers(1, f.size + 1)]) for f in body.families}
     counts = {family: float(len(where)) for family, where in kept.items()}
     small = body.select(kept)
-    assert expected_size(body, counts, "params") == pytest.approx(weights(small), rel=1e-12)
-    assert expected_size(body, counts, "macs") == pytest.approx(macs(small), rel=1e-12)
-    assert expected_size(body, counts, "clusters") == sum(small.sizes.values())
+    assert Sizes(body, "params")(counts) == pytest.approx(weights(small), rel=1e-12)
+    assert Sizes(body, "macs")(counts) == pytest.approx(macs(small), rel=1e-12)
+    assert Sizes(body, "clusters")(counts) == sum(small.sizes.values())
 
 
 def test_families_side_by_side_along_one_dimension_add_up() -> None:
@@ -54,9 +54,9 @@ def test_families_side_by_side_along_one_dimension_add_up() -> None:
     body = trace(Side(), (2,))
     before = 3 * 3 + 4 * 3 + 7 * 2 + 2
     after = 1.5 * 3 + 3 * 3 + 4.5 * 2 + 2
-    assert expected_size(body, {"a": 1.5, "b": 3.0}, "params") == pytest.approx(after)
-    assert expected_size(body, {}, "params") == before
-    assert expected_size(body, {"a": 1.5}, "clusters") == 1.5 + body.sizes["b"]
+    assert Sizes(body, "params")({"a": 1.5, "b": 3.0}) == pytest.approx(after)
+    assert Sizes(body, "params")({}) == before
+    assert Sizes(body, "clusters")({"a": 1.5}) == 1.5 + body.sizes["b"]
 
 
 @given(
@@ -73,7 +73,7 @@ def test_scaling_meets_the_share_with_one_factor(name: str, cost: str, share: fl
 
     def excess(kappa: float) -> float:
         counts = {n: max(1.0, float(np.minimum(1, kappa * w).sum())) for n, w in drawn.items()}
-        return expected_size(body, counts, cost) / expected_size(body, {}, cost) - share
+        return Sizes(body, cost)(counts) / Sizes(body, cost)({}) - share
 
     kappa = 0.0 if excess(0.0) >= 0 else brentq(excess, 0.0, 10.0, xtol=1e-14) if excess(10.0) > 0 else 10.0
     for family, p in scaled.items():

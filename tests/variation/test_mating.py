@@ -15,7 +15,7 @@ from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.anatomy.genome import positions
 from heredity.errors import InputError
 from heredity.variation.encoding import mated, printed
-from heredity.variation.environment import Environment, expected_size
+from heredity.variation.environment import Environment, Sizes
 from heredity.variation.frame import lay_out, needed_of
 from heredity.variation.operator import Organism
 from heredity.variation.synthesis import Kappas, Synthesis
@@ -159,9 +159,9 @@ def test_what_is_common_decides_when_nothing_else_does(founder) -> None:
 def test_the_environment_is_a_share_of_the_parents_mean(lenet: Organism, chi: float) -> None:
     parents = relatives(lenet, 3, share=0.8)
     operator = Synthesis(Environment(0.6), chi=chi)
-    sizes = [expected_size(anatomy_of(o.genome), {}, "params") for o in parents]
-    came = [expected_size(anatomy_of(operator.conceive(parents, seed).genome), {}, "params") for seed in range(80)]
-    largest = expected_size(lay_out(parents, chi).anatomy, {}, "params")
+    sizes = [Sizes(anatomy_of(o.genome), "params")({}) for o in parents]
+    came = [Sizes(anatomy_of(operator.conceive(parents, seed).genome), "params")({}) for seed in range(80)]
+    largest = Sizes(lay_out(parents, chi).anatomy, "params")({})
     assert np.mean(came) == pytest.approx(min(0.6 * np.mean(sizes), largest), rel=0.05)
 
 

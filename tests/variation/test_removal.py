@@ -11,7 +11,7 @@ from heredity.anatomy.body import anatomy_of, build
 from heredity.anatomy.build import tensors_of
 from heredity.anatomy.trace import trace
 from heredity.rng import numpy_generator
-from heredity.variation.environment import Environment, expected_size
+from heredity.variation.environment import Environment, Sizes
 from heredity.variation.operator import Operator, Organism, mask_digest
 from heredity.variation.removal import MagnitudeRemoval, RandomRemoval, climate, cluster_sums, draw, remove
 from heredity.variation.synthesis import Synthesis
@@ -28,7 +28,7 @@ def test_magnitude_keeps_the_strongest_filters(lenet: Organism) -> None:
     share = {name: child.genome.sizes[name] / size for name, size in lenet.genome.sizes.items()}
     assert max(share.values()) - min(share.values()) < 0.5 / 6 + 0.5 / 16, "equal but for rounding"
     counts = {name: float(n) for name, n in child.genome.sizes.items()}
-    left = expected_size(anatomy, counts, "params") / expected_size(anatomy, {}, "params")
+    left = Sizes(anatomy, "params")(counts) / Sizes(anatomy, "params")({})
     assert left == pytest.approx(0.3, abs=0.02)
     for layer, count in child.genome.sizes.items():
         weight = lenet.tensors[f"{layer}.weight"]

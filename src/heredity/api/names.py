@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,41 +13,55 @@ from heredity.executors.inline import Inline
 from heredity.executors.processes import Processes
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.descent import Descent, DescentSettings
+from heredity.strategies.generations import BEST, PAPER, Generations, GenerationsSettings
+
+T = TypeVar("T", DescentSettings, GenerationsSettings)
 
 METHODS = ("synthesis", "random-removal", "magnitude-removal")
+"""The strategies that `--strategy` knows by name."""
+
+PRESETS: dict[str, dict[str, Any]] = {"front": {}, "paper": PAPER, "best": BEST}
+"""Of synthesis: `front` covers all sizes within a budget (`descent.py`); the others go generation by generation, as it
+is published or as it serves best (`generations.py`)."""
 
 
 def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     """A strategy's settings, checked, defaults filled in; what `run.json` records.
 
     Raises:
-        InputError: no such strategy or setting.
+        InputError: no such strategy, preset or setting.
     """
-    if name not in STRATEGIES:
-        raise InputError.of("a strategy", repr(name), remedy(name, STRATEGIES))
-    fields = DescentSettings.__struct_fields__
+    if name not in METHODS:
+        raise InputError.of("a strategy", repr(name), remedy(name, METHODS))
+    given = dict(given)
+    preset = given.pop("preset", "front")
+    if preset not in (PRESETS if name == "synthesis" else ("front",)):
+        raise InputError.of(f"a preset of {name}", repr(preset), remedy(str(preset), PRESETS))
+    fields = (DescentSettings if preset == "front" else GenerationsSettings).__struct_fields__
     if unknown := [key for key in given if key not in fields]:
         raise InputError.of(f"settings of {name}", unknown[0], remedy(unknown[0], fields))
+    if preset == "front":
+        settings = _converted({"method": name} | given, DescentSettings, name)
+    else:
+        settings = _converted(PRESETS[preset] | given, GenerationsSettings, name)
+    return {"preset": preset, **msgspec.to_builtins(settings)}
+
+
+def make_strategy(name: str, settings: dict[str, Any], setting: Setting) -> Strategy:
+    """The strategy of a run, from what `strategy_settings` gave."""
+    own = {key: value for key, value in settings.items() if key != "preset"}
+    if settings.get("preset", "front") == "front":
+        return Descent(setting, _converted(own, DescentSettings, name))
+    return Generations(setting, _converted(own, GenerationsSettings, name))
+
+
+def _converted(given: dict[str, Any], kind: type[T], name: str) -> T:
     try:
-        settings = msgspec.convert({"method": name, **given}, DescentSettings)
+        return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InputError):  # by the settings themselves
             raise error.__cause__ from error
         raise InputError.of(f"settings of {name}", error, "correct it") from error
-    return msgspec.to_builtins(settings)
-
-
-def make_strategy(name: str, settings: dict[str, Any], setting: Setting) -> Strategy:
-    """The strategy of a run."""
-    return STRATEGIES[name](setting, settings)
-
-
-def _descent(setting: Setting, settings: dict[str, Any]) -> Strategy:
-    return Descent(setting, msgspec.convert(settings, DescentSettings))
-
-
-STRATEGIES: dict[str, Callable[[Setting, dict[str, Any]], Strategy]] = dict.fromkeys(METHODS, _descent)
-"""The strategies that `--strategy` knows by name."""
 
 
 def make_executor(workers: int, nursery: Nursery, on_beat: OnBeat) -> Executor:

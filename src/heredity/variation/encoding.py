@@ -33,8 +33,7 @@ Mating = Literal["product", "geometric", "linear"]
 def cluster_strengths(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, NDArray[np.float64]]:
     """By family `(clusters,)`: sums of the magnitudes above `truncation`, a share of the layer's largest."""
     if truncation:
-        touched = {s.tensor for family in anatomy.families for s in family.slices}
-        tensors = tensors | {name: truncated(tensors[name], truncation) for name in touched}
+        tensors = {name: truncated(tensor, truncation) for name, tensor in tensors.items()}
     return {family.name: cluster_sums(family, tensors) for family in anatomy.families}
 
 

@@ -39,38 +39,58 @@ class Environment(msgspec.Struct, frozen=True):
         return self.value if self.reading == "keep" else 1 - self.value
 
 
-def expected_size(anatomy: Anatomy, kept: Mapping[str, float], cost: Cost) -> float:
-    """Weights, multiplications ("macs") or clusters that are left when each family keeps so many clusters.
+class Sizes:
+    """Weights, multiplications ("macs") or clusters of a network, as a function of how many clusters its families have.
 
-    `kept` are counts, which need not be whole: every tensor shrinks with each of its dimensions. Families that are not
-    named stay whole.
+    Every dimension of every tensor is a constant and so many for each cluster of some families; what counts of a tensor
+    is the product of its dimensions.
     """
-    if cost == "clusters":
-        return sum(kept.get(family.name, family.size) for family in anatomy.families)
-    lost: dict[str, dict[int, float]] = {}
-    for family in anatomy.families:
-        gone = family.size - kept.get(family.name, family.size)
-        for s in family.slices:
-            by_dim = lost.setdefault(s.tensor, {})
-            by_dim[s.dim] = by_dim.get(s.dim, 0.0) + gone * s.positions.shape[1]
-    size = 0.0
-    for name, shape in anatomy.shapes.items():
-        weight = anatomy.positions.get(name, 0) if cost == "macs" else int(name in anatomy.parameters)
-        left = np.array(shape, float) - [lost.get(name, {}).get(d, 0.0) for d in range(len(shape))]
-        size += weight * float(left.prod())
-    return size
+
+    def __init__(self, anatomy: Anatomy, cost: Cost) -> None:
+        self._families = {family.name: place for place, family in enumerate(anatomy.families)}
+        self._whole = np.array([float(family.size) for family in anatomy.families])
+        counted = anatomy.positions if cost == "macs" else dict.fromkeys(sorted(anatomy.parameters), 1)
+        self._counts_clusters = cost == "clusters"
+        self._weights = np.array([float(weight) for weight in counted.values()])
+        shapes = {name: anatomy.shapes[name] or (1,) for name in counted}
+        self._starts = np.cumsum([0, *map(len, shapes.values())])[:-1]
+        row = dict(zip(shapes, self._starts.tolist(), strict=True))
+        self._constant = np.array([float(length) for shape in shapes.values() for length in shape])
+        self._slope = np.zeros((len(self._constant), len(self._whole)))
+        for family in anatomy.families:
+            for s in family.slices:
+                if s.tensor in row:
+                    self._slope[row[s.tensor] + s.dim, self._families[family.name]] += s.positions.shape[1]
+        self._constant -= self._slope @ self._whole
+
+    def __call__(self, counts: Mapping[str, float]) -> float:
+        """The size where families have so many clusters, which need not be whole; others are whole."""
+        own = self._whole.copy()
+        for name, count in counts.items():
+            own[self._families[name]] = count
+        return self.of(own)
+
+    def of(self, counts: NDArray[np.float64]) -> float:
+        """The same for the counts of all families, in the anatomy's order."""
+        if self._counts_clusters:
+            return float(counts.sum())
+        dims = self._constant + self._slope @ counts
+        return float(self._weights @ np.multiply.reduceat(dims, self._starts))
 
 
-def kappa_for(anatomy: Anatomy, weights: Probabilities, size: float, cost: Cost) -> float:
-    """The kappa under which probabilities min(1, kappa * weight) leave an expected `size`, in units of `cost`.
+def kappa_for(sizes: Sizes, weights: Probabilities, size: float) -> float:
+    """The kappa under which probabilities min(1, kappa * weight) leave an expected `size`, in the units of `sizes`.
 
-    The calibration of METHODS A, by bisection; at least one cluster a family is expected to stay.
+    `weights` are those of all families, in the anatomy's order. The calibration of METHODS A, by bisection; at least
+    one cluster a family is expected to stay.
     """
-    low, high = 0.0, 1.0 / min((float(w[w > 0].min()) for w in weights.values() if (w > 0).any()), default=1.0)
+    together = np.concatenate(list(weights.values())) if weights else np.zeros(0)
+    starts = np.cumsum([0, *map(len, weights.values())])[:-1]
+    low, high = 0.0, 1.0 / float(min(together[together > 0], default=1.0))
     for _ in range(60):
         middle = (low + high) / 2
-        counts = {name: max(1.0, float(p.sum())) for name, p in scaled(weights, middle).items()}
-        low, high = (low, middle) if expected_size(anatomy, counts, cost) > size else (middle, high)
+        counts = np.maximum(1.0, np.add.reduceat(np.minimum(1.0, middle * together), starts)) if weights else together
+        low, high = (low, middle) if sizes.of(counts) > size else (middle, high)
     return high
 
 
@@ -81,4 +101,5 @@ def scaled(weights: Probabilities, kappa: float) -> dict[str, NDArray[np.float64
 
 def scale_to_share(anatomy: Anatomy, weights: Probabilities, share: float, cost: Cost) -> Probabilities:
     """Probabilities in proportion to `weights` that leave this share of `cost`, see `kappa_for`."""
-    return scaled(weights, kappa_for(anatomy, weights, share * expected_size(anatomy, {}, cost), cost))
+    sizes, ordered = Sizes(anatomy, cost), {family.name: weights[family.name] for family in anatomy.families}
+    return scaled(weights, kappa_for(sizes, ordered, share * sizes({})))

@@ -1,8 +1,8 @@
 """Frames: what several parents have in common, laid side by side.
 
 Relatives have clusters of the same tags, at different places of tensors of different shapes. A frame is the shape of a
-network that has all clusters that an offspring may have; every parent is laid into it, zero where it has nothing. What
-is computed from several parents, is computed there element by element.
+network that has all clusters that an offspring may have, and every parent is laid into it. What is computed from
+several parents is computed there, element by element.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 import numpy as np
 import torch
 
-from heredity.anatomy.anatomy import Anatomy, Kept
-from heredity.anatomy.body import anatomy_of
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.body import ancestor
 from heredity.anatomy.genome import Genome, Tag, positions
+from heredity.anatomy.plan import Transfer
 from heredity.errors import InputError
 from heredity.types import Tensors
-from heredity.variation.operator import Masks, Organism
+from heredity.variation.operator import Organism
 
 Matching = Literal["tags", "position"]
 """How clusters of several parents are found to be the same one: by origin, or by their place among the survivors."""
@@ -30,50 +31,27 @@ Matching = Literal["tags", "position"]
 
 @dataclass(frozen=True)
 class Frame:
-    """`m` parents in one shape.
+    """Parents in one shape: `tensors` are each parent's, NaN where it has no cluster or no synapse.
 
-    `tensors` are each parent's, zero where it has no cluster or no synapse; `has` says by tensor where it has them.
-    `owns` is by family `(m, clusters)`, whether a parent has a cluster. `needed` is how many parents must have a
-    cluster or a synapse for an offspring to have it.
+    `owns` is by family `(parents, clusters)`, whether a parent has a cluster; `sizes` are the parents' own. `needed` is
+    how many parents must have a cluster or a synapse for an offspring to have it.
     """
 
     genome: Genome
     anatomy: Anatomy
     tensors: Sequence[Tensors]
-    has: Sequence[Masks]
     owns: dict[str, np.ndarray]
+    sizes: Sequence[dict[str, int]]
     needed: int
 
-    def select(self, kept: Kept) -> Frame:
-        """The frame of these clusters alone."""
-        plan = self.anatomy.plan(kept)
-        owns = {family: owned[:, kept[family]] if family in kept else owned for family, owned in self.owns.items()}
-        return replace(
-            self,
-            genome=self.genome.select(kept),
-            anatomy=self.anatomy.select(kept),
-            tensors=[plan.apply(tensors) for tensors in self.tensors],
-            has=[plan.apply(has) for has in self.has],
-            owns=owns,
-        )
+    def planes(self, name: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """By parent: one tensor, with zeros for what it has not; and where it has anything."""
+        has = [~tensors[name].isnan() for tensors in self.tensors]
+        return [torch.where(own, t[name], 0.0) for t, own in zip(self.tensors, has, strict=True)], has
 
-    def masked(self, masks: Masks) -> Frame:
-        """The frame without what these masks leave out."""
-        return replace(
-            self,
-            tensors=[tensors | {n: tensors[n] * mask for n, mask in masks.items()} for tensors in self.tensors],
-            has=[has | {n: has[n] & mask for n, mask in masks.items()} for has in self.has],
-        )
-
-
-def owners(has: Sequence[torch.Tensor]) -> torch.Tensor:
-    """How many parents have each element."""
-    return torch.stack(list(has)).sum(0)
-
-
-def layers_of(anatomy: Anatomy) -> list[str]:
-    """The weights in which synapses may be absent: those of layers that any family is made or read by."""
-    return sorted({s.tensor for family in anatomy.families for s in family.slices} & set(anatomy.positions))
+    def common(self, has: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Where enough parents have anything."""
+        return has[0] if len(has) == 1 else torch.stack(list(has)).sum(0) >= self.needed
 
 
 def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Frame:
@@ -84,23 +62,30 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
     Raises:
         InputError: the parents do not descend from one ancestor.
     """
-    first = parents[0].genome
-    if strangers := [
-        p for p in parents if (p.genome.constructor, p.genome.inputs) != (first.constructor, first.inputs)
-    ]:
-        came = f"descendants of {first.constructor.reference} and of {strangers[0].genome.constructor.reference}"
-        raise InputError.of("parents of one ancestor", came, "mate relatives only")
-    needed = needed_of(len(parents), chi)
-    genomes = [p.genome if matching == "tags" else _numbered(p.genome) for p in parents]
-    tags = {family: _common([genome.tags[family] for genome in genomes], needed) for family in first.tags}
-    genome = Genome(first.constructor, first.inputs, tags)
-    anatomy = anatomy_of(genome)
-    laid = [_lay(parent, own, genome, anatomy) for parent, own in zip(parents, genomes, strict=True)]
-    owns = {
-        family: np.array([[tag in own for tag in common] for own in (set(g.tags[family]) for g in genomes)])
-        for family, common in tags.items()
-    }
-    return Frame(genome, anatomy, [tensors for tensors, _ in laid], [has for _, has in laid], owns, needed)
+    own = parents[0].genome
+    for other in (parent.genome for parent in parents[1:]):
+        if (other.constructor, other.inputs) != (own.constructor, own.inputs):
+            came = f"descendants of {own.constructor.reference} and of {other.constructor.reference}"
+            raise InputError.of("parents of one ancestor", came, "mate relatives only")
+    first, needed = ancestor(own.constructor, own.inputs), needed_of(len(parents), chi)
+    genomes = [parent.genome if matching == "tags" else _numbered(parent.genome) for parent in parents]
+    tags = {family: _common([genome.tags[family] for genome in genomes], needed) for family in own.tags}
+    genome = Genome(own.constructor, own.inputs, tags)
+    kept = positions(genome, first.genome)
+    plan = first.anatomy.plan(kept)
+    laid = list[Tensors]()
+    for parent, named in zip(parents, genomes, strict=True):
+        tensors = parent.tensors | {n: parent.tensors[n].masked_fill(~m, math.nan) for n, m in parent.masks.items()}
+        transfer = Transfer.between(first.anatomy.plan(positions(named, first.genome)), plan, first.anatomy.shapes)
+        laid.append(transfer.apply(tensors, math.nan))
+    held = [{family: set(named) for family, named in genome.tags.items()} for genome in genomes]
+    owns = {f: np.array([[tag in own[f] for tag in common] for own in held]) for f, common in tags.items()}
+    return Frame(genome, first.anatomy.select(kept), laid, owns, [parent.genome.sizes for parent in parents], needed)
+
+
+def layers_of(anatomy: Anatomy) -> list[str]:
+    """The weights in which synapses may be absent: those of layers that any family is made or read by."""
+    return sorted({s.tensor for family in anatomy.families for s in family.slices} & set(anatomy.positions))
 
 
 def needed_of(parents: int, chi: float) -> int:
@@ -119,13 +104,3 @@ def _common(lists: Sequence[tuple[Tag, ...]], needed: int) -> tuple[Tag, ...]:
     if common := sorted(tag for tag, count in counts.items() if count >= needed):
         return tuple(common)
     return (max(lists[0], key=lambda tag: counts[tag]),)
-
-
-def _lay(parent: Organism, own: Genome, frame: Genome, anatomy: Anatomy) -> tuple[Tensors, Masks]:
-    """A parent's tensors in the frame, and where it has anything."""
-    shared = {f: tuple(tag for tag in frame.tags[f] if tag in set(tags)) for f, tags in own.tags.items()}
-    common = msgspec.structs.replace(frame, tags=shared)
-    trim = anatomy_of(parent.genome).plan(positions(common, own))
-    place = anatomy.plan(positions(common, frame))
-    has = {name: torch.ones(tensor.shape, dtype=torch.bool) for name, tensor in parent.tensors.items()} | parent.masks
-    return tuple(place.lay(trim.apply(planes), anatomy.shapes) for planes in (parent.tensors, has))  # pyright: ignore[reportReturnType]

@@ -27,11 +27,11 @@ def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
 
 
 def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
-    """`(clusters,)`: sum of the magnitudes of each filter's weights (biases and norms not counted)."""
+    """`(clusters,)`: sum of the magnitudes of each filter's weights among `tensors`; vectors (biases) do not count."""
     total = np.zeros(family.size)
     for s in family.slices:
-        tensor = tensors[s.tensor]
-        if s.role == "made" and tensor.dim() > 1:
+        tensor = tensors.get(s.tensor)
+        if s.role == "made" and tensor is not None and tensor.dim() > 1:
             by_position = tensor.detach().abs().movedim(s.dim, 0).flatten(1).sum(1, dtype=torch.float64)
             total += by_position.cpu().numpy()[s.positions].sum(1)
     return total

@@ -17,7 +17,7 @@ Departures, each an option:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,14 +26,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heredity.anatomy.body import anatomy_of, fresh_tensors
+from heredity.anatomy.anatomy import Anatomy, Kept
+from heredity.anatomy.body import fresh_tensors
 from heredity.anatomy.canonical import canonicalise
 from heredity.errors import InputError
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
 from heredity.variation.encoding import Mating, cluster_strengths, mated, printed, scaled_to, truncated
-from heredity.variation.environment import Cost, Environment, Probabilities, expected_size, kappa_for, scaled
-from heredity.variation.frame import Frame, Matching, lay_out, layers_of, owners
+from heredity.variation.environment import Cost, Environment, Probabilities, Sizes, kappa_for, scaled
+from heredity.variation.frame import Frame, Matching, lay_out, layers_of
 from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, draw, remove
 
@@ -88,19 +89,22 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         frame = lay_out(parents, self.chi, self.matching)
         child = Organism(frame.genome, _inherited(frame, self.weights))
+        kept: Kept = {}
         if self.cluster == "filter":
-            kept = draw(rng := numpy_generator(seed), self._filter_chances(frame, parents, rng))
-            child, frame = remove(child, frame.anatomy, kept), frame.select(kept)
+            kept = draw(rng := numpy_generator(seed), self._filter_chances(frame, rng))
         if self.cluster == "kernel" or self.synapses is not None or any(parent.masks for parent in parents):
-            child = self._with_masks(child, frame, seed)
+            kept, masks = canonicalise(frame.anatomy, self._masks(frame, kept, seed))
+            tensors = {n: t * masks[n] if n in masks else t for n, t in child.tensors.items()}
+            child = Organism(frame.genome, tensors, masks)
+        child = remove(child, frame.anatomy, kept)
         return _reinitialised(child, seed) if self.weights == "fresh" else child
 
     def held(self, ancestor: Organism) -> Synthesis:
         """The same with the kappas that meet the environments for `ancestor`, held from now on (METHODS C)."""
         frame = lay_out([ancestor])
         if self.cluster == "filter":
-            size = self.environment.share * expected_size(frame.anatomy, {}, self.cost)
-            clusters = kappa_for(frame.anatomy, self._filter_powers(frame), size, self.cost)
+            sizes = Sizes(frame.anatomy, self.cost)
+            clusters = kappa_for(sizes, self._filter_powers(frame), self.environment.share * sizes({}))
         else:
             clusters = self._kernels(frame).kappa(self.environment.share)
         synapses = 1.0 if self.synapses is None else self._synapses(frame).kappa(self.synapses.share)
@@ -108,14 +112,19 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
 
     def _filter_powers(self, frame: Frame) -> dict[str, NDArray[np.float64]]:
         """By family `(clusters,)`: equation 6 of what the parents can pass on, sharpened."""
-        strengths = [cluster_strengths(frame.anatomy, tensors, self.truncation) for tensors in frame.tensors]
+        made = {s.tensor for family in frame.anatomy.families for s in family.slices if s.role == "made"}
+        planes = {name: frame.planes(name)[0] for name in made if len(frame.anatomy.shapes[name]) > 1}
+        strengths = [
+            cluster_strengths(frame.anatomy, {name: plane[k] for name, plane in planes.items()}, self.truncation)
+            for k in range(len(frame.tensors))
+        ]
         powers: dict[str, NDArray[np.float64]] = {}
         for family, owned in frame.owns.items():
             own = [torch.from_numpy(by_family[family]) for by_family in strengths]
             powers[family] = self._power(own, list(torch.from_numpy(owned)), self.alphas.clusters).numpy()
         return powers
 
-    def _filter_chances(self, frame: Frame, parents: Sequence[Organism], rng: np.random.Generator) -> Probabilities:
+    def _filter_chances(self, frame: Frame, rng: np.random.Generator) -> Probabilities:
         """By family `(clusters,)`: the chance of each filter to be passed on."""
         factor = climate(rng, frame.anatomy.families, self.spread, self.crowding)
         powers = {name: factor[name] * p for name, p in self._filter_powers(frame).items()}
@@ -124,48 +133,49 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         elif self.sampling == "raw":
             kappa = self.environment.share
         else:
-            sizes = [expected_size(anatomy_of(parent.genome), {}, self.cost) for parent in parents]
-            kappa = kappa_for(frame.anatomy, powers, self.environment.share * float(np.mean(sizes)), self.cost)
+            sizes = Sizes(frame.anatomy, self.cost)
+            kappa = kappa_for(
+                sizes, powers, self.environment.share * float(np.mean([sizes(own) for own in frame.sizes]))
+            )
         return scaled(powers, kappa)
 
-    def _with_masks(self, child: Organism, frame: Frame, seed: int) -> Organism:
-        """Passes on kernels and synapses one by one, and removes filters that are left without any."""
-        masks = {name: owners([has[name] for has in frame.has]) >= frame.needed for name in layers_of(frame.anatomy)}
+    def _masks(self, frame: Frame, kept: Kept, seed: int) -> Masks:
+        """Which synapses between the filters that are kept are passed on: kernel by kernel, one by one, or all."""
+        masks = _between(frame.anatomy, kept)
         if self.cluster == "kernel":
             kernels = self._kernels(frame)
             kappa = self._kappa(kernels, self.environment, None if self.kappas is None else self.kappas.clusters)
             for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items():
-                masks[name] = masks[name] & passed.reshape(*passed.shape, *[1] * (masks[name].dim() - 2))
-        if self.synapses is not None:
-            synapses = self._synapses(frame.masked(masks))
-            kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
-            masks = synapses.tossed(kappa, generator(seed, "synapses"))
-        tensors = child.tensors | {name: child.tensors[name] * mask for name, mask in masks.items()}
-        kept, masks = canonicalise(frame.anatomy, masks)
-        return remove(Organism(child.genome, tensors, masks), frame.anatomy, kept)
+                masks[name] = passed.reshape(*passed.shape, *[1] * (masks[name].dim() - 2)).expand(masks[name].shape)
+        if self.synapses is None:
+            return {name: mask & frame.common(frame.planes(name)[1]) for name, mask in masks.items()}
+        synapses = self._synapses(frame, masks)
+        kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
+        return synapses.tossed(kappa, generator(seed, "synapses"))
 
-    def _synapses(self, frame: Frame) -> Units:
-        """Synapses, with the powers of equation 7."""
-        return self._units(frame, self.alphas.synapses, strength=torch.abs, present=lambda has: has)
-
-    def _kernels(self, frame: Frame) -> Units:
-        """Kernels, `(out, in)` by weight, with the powers of equation 6."""
-        return self._units(
-            frame,
-            self.alphas.clusters,
-            strength=lambda weight: _by_kernel(truncated(weight, self.truncation).abs()).sum(2),
-            present=lambda has: _by_kernel(has).any(2),
-        )
-
-    def _units(self, frame: Frame, alphas: Sequence[float], *, strength: OnPlane, present: OnPlane) -> Units:
+    def _synapses(self, frame: Frame, among: Masks | None = None) -> Units:
+        """Synapses, among those of a mask, with the powers of equation 7."""
         powers: dict[str, torch.Tensor] = {}
         live = 0
         for name in layers_of(frame.anatomy):
-            has = [present(planes[name]) for planes in frame.has]
-            common = owners(has) >= frame.needed
-            powers[name] = self._power([strength(tensors[name]) for tensors in frame.tensors], has, alphas) * common
-            live += sum(int(plane.sum()) for plane in has)
-        return Units(powers, live / len(frame.has))
+            planes, has = frame.planes(name)
+            if among is not None:
+                planes, has = [p * among[name] for p in planes], [h & among[name] for h in has]
+            powers[name] = self._power([p.abs() for p in planes], has, self.alphas.synapses) * frame.common(has)
+            live += sum(int(own.sum()) for own in has)
+        return Units(powers, live / len(frame.tensors))
+
+    def _kernels(self, frame: Frame) -> Units:
+        """Kernels, `(out, in)` by weight, with the powers of equation 6."""
+        powers: dict[str, torch.Tensor] = {}
+        live = 0
+        for name in layers_of(frame.anatomy):
+            planes, has = frame.planes(name)
+            has = [_by_kernel(own).any(2) for own in has]
+            sums = [_by_kernel(truncated(plane, self.truncation).abs()).sum(2) for plane in planes]
+            powers[name] = self._power(sums, has, self.alphas.clusters) * frame.common(has)
+            live += sum(int(own.sum()) for own in has)
+        return Units(powers, live / len(frame.tensors))
 
     def _power(
         self, strengths: Sequence[torch.Tensor], has: Sequence[torch.Tensor], alphas: Sequence[float]
@@ -178,9 +188,6 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         if held is not None:
             return held
         return environment.share if self.sampling == "raw" else units.kappa(environment.share)
-
-
-OnPlane = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -207,17 +214,31 @@ def _by_kernel(plane: torch.Tensor) -> torch.Tensor:
     return plane.reshape(*plane.shape[:2], -1)
 
 
+def _between(anatomy: Anatomy, kept: Kept) -> Masks:
+    """By weight of a layer: whether a synapse lies between clusters that are kept."""
+    gathers = anatomy.plan(kept).gathers
+    masks: Masks = {}
+    for name in layers_of(anatomy):
+        mask = torch.ones(anatomy.shapes[name], dtype=torch.bool)
+        for dim, index in gathers.get(name, {}).items():
+            stays = torch.zeros(mask.shape[dim], dtype=torch.bool)
+            stays[torch.from_numpy(index)] = True
+            mask &= stays.reshape(-1, *[1] * (mask.dim() - dim - 1))
+        masks[name] = mask
+    return masks
+
+
 def _inherited(frame: Frame, how: str) -> Tensors:
     """The parents' weights in the frame: the first one's who has them, or their mean; zero if nobody has."""
-    if len(frame.tensors) == 1:
-        return frame.tensors[0]
-    if how == "mean":
-        counts = {name: owners([has[name] for has in frame.has]).clamp_min(1) for name in frame.tensors[0]}
-        return {n: torch.stack([t[n] for t in frame.tensors]).sum(0) / count for n, count in counts.items()}
-    found = frame.tensors[-1]
-    for tensors, has in zip(frame.tensors[-2::-1], frame.has[-2::-1], strict=True):
-        found = {name: torch.where(has[name], tensors[name], held) for name, held in found.items()}
-    return found
+    joined: Tensors = {}
+    for name, tensor in frame.tensors[0].items():
+        if how == "mean":
+            joined[name] = torch.stack([own[name] for own in frame.tensors]).nanmean(0).nan_to_num()
+            continue
+        for own in frame.tensors[1:]:
+            tensor = torch.where(tensor.isnan(), own[name], tensor)
+        joined[name] = torch.where(tensor.isnan(), 0.0, tensor)
+    return joined
 
 
 def _reinitialised(child: Organism, seed: int) -> Organism:
