@@ -40,14 +40,19 @@ REMOVED = 0.3
 CLASSES = 10
 
 TORCHVISION = """
-    densenet121 efficientnet_b0 mnasnet0_5 mobilenet_v2 mobilenet_v3_small regnet_x_400mf regnet_y_400mf resnet18
-    resnet50 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_1
+    densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small regnet_x_400mf
+    regnet_y_400mf resnet18 resnet50 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_1 swin_t
 """
-TIMM = "dla46_c ese_vovnet19b_dw gernet_s ghostnet_050 lcnet_050 mobilenetv4_conv_small_050 mobileone_s0"
+TIMM = """
+    convnext_atto convnextv2_atto dla46_c edgenext_xx_small efficientvit_b0 ese_vovnet19b_dw fbnetc_100 gernet_s
+    ghostnet_050 hardcorenas_a inception_next_atto lcnet_050 mobilenetv4_conv_small_050 mobileone_s0 mobilevitv2_050
+    nf_regnet_b0 poolformer_s12 pvt_v2_b0 repghostnet_050 repvgg_a0 resnest14d resnet18d rexnet_100 semnasnet_075
+    seresnet18 skresnet18 starnet_s1 tinynet_e vit_tiny_patch16_224
+"""
 VISION = [
     f"{package}/{name}" for package, names in (("torchvision", TORCHVISION), ("timm", TIMM)) for name in names.split()
 ]
-FORMS = {name: InputForm((3, 64, 64)) for name in VISION}
+FORMS = {name: InputForm((3, 64, 64)) for name in VISION} | {"torchvision/inception_v3": InputForm((3, 96, 96))}
 for _name, _make in ZOO.items():
     _told = defaults(_make)
     FORMS[_name] = InputForm(tuple(_told["input_shape"]), vocabulary=_told.get("vocabulary"))

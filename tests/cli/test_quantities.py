@@ -4,6 +4,7 @@ import pytest
 
 from heredity.cli.quantities import (
     parse_duration,
+    parse_setting,
     parse_shape,
     parse_share,
     show_count,
@@ -55,3 +56,23 @@ def test_what_people_read() -> None:
     assert show_measure("params", 431080) == "431,080 params"
     assert show_measure("latency_ms", 0.0123) == "0.012 ms"
     assert show_measure("val_error", 0.02) == "validation error 2.00 %"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("population=4", ("population", 4)),
+        ("preset=paper", ("preset", "paper")),
+        ("culture=null", ("culture", None)),
+        ('clusters=[{"value": 0.7}]', ("clusters", [{"value": 0.7}])),
+        ("a=b=c", ("a", "b=c")),
+    ],
+)
+def test_settings(text: str, expected: tuple[str, object]) -> None:
+    assert parse_setting(text) == expected
+
+
+@pytest.mark.parametrize("text", ["population", "=4", ""])
+def test_what_is_no_setting(text: str) -> None:
+    with pytest.raises(InputError, match=r"expected a setting of the strategy; came .*; write --set KEY=VALUE"):
+        parse_setting(text)

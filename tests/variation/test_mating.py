@@ -18,7 +18,7 @@ from heredity.variation.encoding import mated, printed
 from heredity.variation.environment import Environment, Sizes
 from heredity.variation.frame import lay_out, needed_of
 from heredity.variation.operator import Organism
-from heredity.variation.synthesis import Kappas, Synthesis
+from heredity.variation.synthesis import Alphas, Kappas, Synthesis
 
 ALL = Environment(1.0)
 CERTAIN = Kappas(1e9, 1e9)
@@ -127,7 +127,7 @@ def test_strengths_together(m: int, seed: int, mating, weighted: bool) -> None:
     rng = np.random.default_rng(seed)
     strengths, has = rng.uniform(0.01, 2, (m, 6)), rng.random((m, 6)) < 0.7
     alphas = rng.uniform(0.2, 1, m) if weighted else np.ones(m)
-    came = mated(list(torch.from_numpy(strengths * has)), list(torch.from_numpy(has)), alphas.tolist(), mating).numpy()
+    came = mated(torch.from_numpy(strengths * has), torch.from_numpy(has), alphas.tolist(), mating).numpy()
     for j in range(6):
         own = [(alphas[k] if m > 1 else 1) * strengths[k, j] for k in range(m) if has[k, j]]
         product = math.prod(own) if own else 0.0
@@ -140,9 +140,8 @@ def test_strengths_together(m: int, seed: int, mating, weighted: bool) -> None:
 
 
 def test_a_product_has_its_own_normaliser() -> None:
-    p = printed(
-        mated([torch.tensor([0.1, 0.2]), torch.tensor([0.3, 0.3])], [torch.ones(2) > 0] * 2, [0.5, 0.5], "product")
-    )
+    strengths = torch.tensor([[0.1, 0.2], [0.3, 0.3]])
+    p = printed(mated(strengths, strengths > 0, [0.5, 0.5], "product"))
     assert p.tolist() == pytest.approx([math.exp(0.03 / 0.06 - 1), 1.0])
 
 
@@ -240,3 +239,10 @@ def test_strangers_are_refused(founder, lenet: Organism) -> None:
 def test_a_chi_that_is_no_share_is_refused(chi: float) -> None:
     with pytest.raises(InputError, match=r"expected a share chi of the parents in \(0, 1\]; came"):
         Synthesis(ALL, chi=chi)
+
+
+def test_too_few_alphas_are_refused(founder) -> None:
+    operator = Synthesis(ALL, alphas=Alphas(clusters=(0.5, 0.5)))
+    operator.conceive([founder(0)], 0)
+    with pytest.raises(InputError, match="expected an alpha for each of 3 parents; came 2; give as many, or none"):
+        operator.conceive([founder(0)] * 3, 0)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -93,20 +94,36 @@ class Anatomy:
         total = sum(math.prod(self.shapes[name]) for name in self.parameters)
         return sum(math.prod(self.shapes[name]) for name in touched & self.parameters) / max(total, 1)
 
+    @cached_property
+    def _couplings(self) -> list[tuple[int, list[tuple[str, Integers]], list[tuple[str, int]]]]:
+        """Dimensions of tensors that are coupled alike, which any plan treats alike: length, families, and which."""
+        found: dict[tuple[str, int], list[tuple[str, Integers]]] = {}
+        for family in self.families:
+            for s in family.slices:
+                found.setdefault((s.tensor, s.dim), []).append((family.name, s.positions))
+        alike: dict[Any, tuple[int, list[tuple[str, Integers]], list[tuple[str, int]]]] = {}
+        for (tensor, dim), coupled in found.items():
+            length = self.shapes[tensor][dim]
+            key = length, *((name, positions.tobytes()) for name, positions in coupled)
+            alike.setdefault(key, (length, coupled, []))[2].append((tensor, dim))
+        return list(alike.values())
+
     def plan(self, kept: Kept) -> IndexPlan:
         """The index plan that keeps these clusters."""
-        stays: dict[tuple[str, int], np.ndarray] = {}
+        gone: dict[str, np.ndarray] = {}
         for family in self.families:
-            if family.name not in kept or len(kept[family.name]) == family.size:
-                continue
-            gone = np.ones(family.size, bool)
-            gone[kept[family.name]] = False
-            for s in family.slices:
-                mask = stays.setdefault((s.tensor, s.dim), np.ones(self.shapes[s.tensor][s.dim], bool))
-                mask[s.positions[gone]] = False
+            if family.name in kept and len(kept[family.name]) < family.size:
+                gone[family.name] = np.ones(family.size, bool)
+                gone[family.name][kept[family.name]] = False
         gathers: dict[str, dict[int, Integers]] = {}
-        for (tensor, dim), mask in stays.items():
-            gathers.setdefault(tensor, {})[dim] = np.flatnonzero(mask)
+        for length, coupled, dims in self._couplings:
+            if lost := [positions[gone[name]] for name, positions in coupled if name in gone]:
+                stays = np.ones(length, bool)
+                for positions in lost:
+                    stays[positions] = False
+                index = np.flatnonzero(stays)
+                for tensor, dim in dims:
+                    gathers.setdefault(tensor, {})[dim] = index
         return IndexPlan(gathers)
 
     def select(self, kept: Kept) -> Anatomy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,29 +50,39 @@ class Transfer:
     def between(cls, one: IndexPlan, other: IndexPlan, shapes: Mapping[str, tuple[int, ...]]) -> Transfer:
         """From the descendant of plan `one` to that of plan `other`; `shapes` are their common ancestor's."""
         moves: dict[str, dict[int, tuple[Integers, Integers, int]]] = {}
+        known: dict[tuple[int, int, int], tuple[Integers, Integers, int]] = {}  # plans share equal indices
         for name in one.gathers.keys() | other.gathers.keys():
             mine, theirs = one.gathers.get(name, {}), other.gathers.get(name, {})
             for dim in mine.keys() | theirs.keys():
-                whole = np.arange(shapes[name][dim])
-                have, want = mine.get(dim, whole), theirs.get(dim, whole)
-                place = np.full(len(whole), -1)
-                place[want] = np.arange(len(want))
-                there = place[have]
-                here = np.flatnonzero(there >= 0)
-                moves.setdefault(name, {})[dim] = here, there[here], len(want)
+                length, have, want = shapes[name][dim], mine.get(dim), theirs.get(dim)
+                if (key := (length, id(have), id(want))) not in known:
+                    whole = np.arange(length)
+                    known[key] = _shared(whole if have is None else have, whole if want is None else want, length)
+                moves.setdefault(name, {})[dim] = known[key]
         return cls(moves)
 
-    def apply(self, tensors: Mapping[str, torch.Tensor], fill: float) -> Tensors:
-        """Tensors in the other's shapes, with `fill` where the one has nothing."""
-        return {name: self._move(name, tensor, fill) for name, tensor in tensors.items()}
-
-    def _move(self, name: str, tensor: torch.Tensor, fill: float) -> torch.Tensor:
+    def apply(self, name: str, tensor: torch.Tensor, into: torch.Tensor) -> None:
+        """Writes a tensor's part that both have to its places in `into`, which has the other's shape."""
         moves = self.moves.get(name, {})
         for dim, (here, _, _) in moves.items():
             if len(here) < tensor.shape[dim]:
                 tensor = tensor.index_select(dim, torch.from_numpy(here))
-        for dim, (_, there, length) in moves.items():
-            if len(there) < length:
-                extent = (*tensor.shape[:dim], length, *tensor.shape[dim + 1 :])
-                tensor = tensor.new_full(extent, fill).index_copy_(dim, torch.from_numpy(there), tensor)
-        return tensor
+        partial = {dim: there for dim, (_, there, length) in moves.items() if len(there) < length}
+        if not partial:
+            into.copy_(tensor)
+            return
+        first, last = min(partial), max(partial)
+        where: list[Any] = [slice(None)] * first
+        for dim in range(first, last + 1):  # every combination, as with numpy.ix_
+            index = torch.from_numpy(partial[dim]) if dim in partial else torch.arange(into.shape[dim])
+            where.append(index.reshape(-1, *[1] * (last - dim)))
+        into[tuple(where)] = tensor
+
+
+def _shared(have: Integers, want: Integers, length: int) -> tuple[Integers, Integers, int]:
+    """Where what both have stands in the one, and in the other; and how many the other has. Of `length` in all."""
+    place = np.full(length, -1)
+    place[want] = np.arange(len(want))
+    there = place[have]
+    here = np.flatnonzero(there >= 0)
+    return here, there[here], len(want)

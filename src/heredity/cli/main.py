@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from heredity.cli.quantities import parse_duration, parse_shape, parse_share, show_count, show_measure
+from heredity.cli.quantities import (
+    parse_duration,
+    parse_setting,
+    parse_shape,
+    parse_share,
+    show_count,
+    show_measure,
+)
 from heredity.errors import HeredityError, InputError
 
 if TYPE_CHECKING:  # these load torch, which takes seconds; commands import what they need
@@ -72,6 +79,12 @@ def evolve(
     synapses: Annotated[
         float | None, typer.Option(help="Thin synapses too: the share that each offspring keeps.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting of the strategy, KEY=VALUE, such as preset=paper or population=4; repeatable."
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; 0 for none; else one a core.")] = None,
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the run.", show_default=False)] = None,
@@ -93,7 +106,9 @@ def evolve(
         max_latency_ms=max_latency_ms,
         max_error=None if max_error is None else parse_share(max_error),
     )
-    options: dict[str, Any] = {} if synapses is None else {"synapses": synapses}
+    options = dict(parse_setting(text) for text in settings or ())
+    if synapses is not None:
+        options["synapses"] = synapses
     folder = out or _free_folder(f"{Path(data.partition(':')[0]).stem}-{Path(model.partition(':')[0]).stem}")
     print(f"evolving {model} on {data} into {folder}", flush=True)
     with _resumable(folder), _narrated(seconds, generations, choose_cost(cost, targets)) as narrator:

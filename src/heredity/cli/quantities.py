@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from heredity.errors import InputError
 
@@ -34,6 +36,21 @@ def parse_share(text: str) -> float:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         raise InputError.of("a share", repr(text), "write 0.02 or 2%") from None
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`("population", 4)` from `population=4`; values are JSON, or plain text where that is none.
+
+    Raises:
+        InputError: there is no key.
+    """
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise InputError.of("a setting of the strategy", repr(text), "write --set KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def parse_shape(text: str) -> tuple[int, ...]:

@@ -42,24 +42,23 @@ def truncated(weight: torch.Tensor, share: float) -> torch.Tensor:
     return torch.where(weight.abs() < share * weight.abs().max(), 0.0, weight)
 
 
-def mated(
-    strengths: Sequence[torch.Tensor], has: Sequence[torch.Tensor], alphas: Sequence[float], mating: Mating
-) -> torch.Tensor:
+def mated(strengths: torch.Tensor, has: torch.Tensor, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
     """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
 
-    `strengths` are magnitudes of one shape, `has` says where each parent has anything, `alphas` weigh the parents.
+    `strengths` are magnitudes `(parents, *shape)`, `has` says where each parent has anything, `alphas` weigh the
+    parents; empty: all alike.
     """
     if len(strengths) == 1:
         return strengths[0]
+    if alphas:
+        strengths = strengths * torch.tensor(alphas[: len(strengths)], dtype=strengths.dtype).reshape(
+            -1, *[1] * (strengths.dim() - 1)
+        )
     if mating == "linear":
-        return torch.stack([a * s * h for s, h, a in zip(strengths, has, alphas, strict=True)]).sum(0)
-    owners = torch.stack(list(has)).sum(0)
-    result = torch.ones_like(strengths[0])
-    for strength, owned, alpha in zip(strengths, has, alphas, strict=True):
-        result = result * torch.where(owned, alpha * strength, 1.0)
-    if mating == "geometric":
-        result = result ** (1 / owners.clamp_min(1).to(result.dtype))
-    return result * (owners > 0)
+        return (strengths * has).sum(0)
+    owners = has.sum(0)
+    product = torch.where(has, strengths, 1.0).prod(0) * (owners > 0)
+    return product if mating == "product" else product ** (1 / owners.clamp_min(1).to(product.dtype))
 
 
 def printed(strengths: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ Matching = Literal["tags", "position"]
 
 @dataclass(frozen=True)
 class Frame:
-    """Parents in one shape: `tensors` are each parent's, NaN where it has no cluster or no synapse.
+    """Parents in one shape: `tensors` are `(parents, *shape)`, NaN where one has no cluster or no synapse.
 
     `owns` is by family `(parents, clusters)`, whether a parent has a cluster; `sizes` are the parents' own. `needed` is
     how many parents must have a cluster or a synapse for an offspring to have it.
@@ -39,19 +39,19 @@ class Frame:
 
     genome: Genome
     anatomy: Anatomy
-    tensors: Sequence[Tensors]
+    tensors: Tensors
     owns: dict[str, np.ndarray]
     sizes: Sequence[dict[str, int]]
     needed: int
 
-    def planes(self, name: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """By parent: one tensor, with zeros for what it has not; and where it has anything."""
-        has = [~tensors[name].isnan() for tensors in self.tensors]
-        return [torch.where(own, t[name], 0.0) for t, own in zip(self.tensors, has, strict=True)], has
+    def planes(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """One tensor, `(parents, *shape)`, with zeros for what a parent has not; and where each has anything."""
+        has = ~self.tensors[name].isnan()
+        return torch.where(has, self.tensors[name], 0.0), has
 
-    def common(self, has: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Where enough parents have anything."""
-        return has[0] if len(has) == 1 else torch.stack(list(has)).sum(0) >= self.needed
+    def common(self, has: torch.Tensor) -> torch.Tensor:
+        """`(*shape)`: where enough parents have anything, of `(parents, *shape)`."""
+        return has[0] if len(has) == 1 else has.sum(0) >= self.needed
 
 
 def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Frame:
@@ -72,15 +72,21 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
     tags = {family: _common([genome.tags[family] for genome in genomes], needed) for family in own.tags}
     genome = Genome(own.constructor, own.inputs, tags)
     kept = positions(genome, first.genome)
-    plan = first.anatomy.plan(kept)
-    laid = list[Tensors]()
-    for parent, named in zip(parents, genomes, strict=True):
-        tensors = parent.tensors | {n: parent.tensors[n].masked_fill(~m, math.nan) for n, m in parent.masks.items()}
-        transfer = Transfer.between(first.anatomy.plan(positions(named, first.genome)), plan, first.anatomy.shapes)
-        laid.append(transfer.apply(tensors, math.nan))
+    anatomy, plan = first.anatomy.select(kept), first.anatomy.plan(kept)
+    transfers = [
+        Transfer.between(first.anatomy.plan(positions(own, first.genome)), plan, first.anatomy.shapes)
+        for own in genomes
+    ]
+    tensors: Tensors = {}
+    for name, tensor in parents[0].tensors.items():
+        tensors[name] = tensor.new_full((len(parents), *anatomy.shapes[name]), math.nan)
+        for parent, transfer, into in zip(parents, transfers, tensors[name], strict=True):
+            mask = parent.masks.get(name)
+            mine = parent.tensors[name] if mask is None else parent.tensors[name].masked_fill(~mask, math.nan)
+            transfer.apply(name, mine, into)
     held = [{family: set(named) for family, named in genome.tags.items()} for genome in genomes]
     owns = {f: np.array([[tag in own[f] for tag in common] for own in held]) for f, common in tags.items()}
-    return Frame(genome, first.anatomy.select(kept), laid, owns, [parent.genome.sizes for parent in parents], needed)
+    return Frame(genome, anatomy, tensors, owns, [parent.genome.sizes for parent in parents], needed)
 
 
 def layers_of(anatomy: Anatomy) -> list[str]:

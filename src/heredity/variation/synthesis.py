@@ -87,6 +87,11 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             raise InputError.of("a share chi of the parents in (0, 1]", self.chi, "1 is all of them")
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        for alphas in filter(None, (self.alphas.clusters, self.alphas.synapses)):
+            if len(alphas) < len(parents):
+                raise InputError.of(
+                    f"an alpha for each of {len(parents)} parents", len(alphas), "give as many, or none"
+                )
         frame = lay_out(parents, self.chi, self.matching)
         child = Organism(frame.genome, _inherited(frame, self.weights))
         kept: Kept = {}
@@ -116,13 +121,16 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         planes = {name: frame.planes(name)[0] for name in made if len(frame.anatomy.shapes[name]) > 1}
         strengths = [
             cluster_strengths(frame.anatomy, {name: plane[k] for name, plane in planes.items()}, self.truncation)
-            for k in range(len(frame.tensors))
+            for k in range(len(frame.sizes))
         ]
-        powers: dict[str, NDArray[np.float64]] = {}
-        for family, owned in frame.owns.items():
-            own = [torch.from_numpy(by_family[family]) for by_family in strengths]
-            powers[family] = self._power(own, list(torch.from_numpy(owned)), self.alphas.clusters).numpy()
-        return powers
+        return {
+            family: self._power(
+                torch.from_numpy(np.stack([own[family] for own in strengths])),
+                torch.from_numpy(owned),
+                self.alphas.clusters,
+            ).numpy()
+            for family, owned in frame.owns.items()
+        }
 
     def _filter_chances(self, frame: Frame, rng: np.random.Generator) -> Probabilities:
         """By family `(clusters,)`: the chance of each filter to be passed on."""
@@ -160,10 +168,10 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         for name in layers_of(frame.anatomy):
             planes, has = frame.planes(name)
             if among is not None:
-                planes, has = [p * among[name] for p in planes], [h & among[name] for h in has]
-            powers[name] = self._power([p.abs() for p in planes], has, self.alphas.synapses) * frame.common(has)
-            live += sum(int(own.sum()) for own in has)
-        return Units(powers, live / len(frame.tensors))
+                planes, has = planes * among[name], has & among[name]
+            powers[name] = self._power(planes.abs(), has, self.alphas.synapses) * frame.common(has)
+            live += int(has.sum())
+        return Units(powers, live / len(frame.sizes))
 
     def _kernels(self, frame: Frame) -> Units:
         """Kernels, `(out, in)` by weight, with the powers of equation 6."""
@@ -171,17 +179,16 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         live = 0
         for name in layers_of(frame.anatomy):
             planes, has = frame.planes(name)
-            has = [_by_kernel(own).any(2) for own in has]
-            sums = [_by_kernel(truncated(plane, self.truncation).abs()).sum(2) for plane in planes]
-            powers[name] = self._power(sums, has, self.alphas.clusters) * frame.common(has)
-            live += sum(int(own.sum()) for own in has)
-        return Units(powers, live / len(frame.tensors))
+            has = _by_kernel(has).any(3)
+            if self.truncation:
+                planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
+            powers[name] = self._power(_by_kernel(planes.abs()).sum(3), has, self.alphas.clusters) * frame.common(has)
+            live += int(has.sum())
+        return Units(powers, live / len(frame.sizes))
 
-    def _power(
-        self, strengths: Sequence[torch.Tensor], has: Sequence[torch.Tensor], alphas: Sequence[float]
-    ) -> torch.Tensor:
-        """The probabilities of one layer, as the parents' strengths together and the settings make them."""
-        p = printed(mated(strengths, has, alphas or [1.0] * len(strengths), self.mating))
+    def _power(self, strengths: torch.Tensor, has: torch.Tensor, alphas: Sequence[float]) -> torch.Tensor:
+        """The probabilities of one layer, as the parents' strengths `(parents, ...)` and the settings make them."""
+        p = printed(mated(strengths, has, alphas, self.mating))
         return p if self.sharpness == 1 else p**self.sharpness
 
     def _kappa(self, units: Units, environment: Environment, held: float | None) -> float:
@@ -209,9 +216,9 @@ class Units:
         return {name: torch.rand(p.shape, generator=coins) < kappa * p for name, p in self.powers.items()}
 
 
-def _by_kernel(plane: torch.Tensor) -> torch.Tensor:
-    """`(out, in, positions)` of a layer's weight, or of a plane of its shape."""
-    return plane.reshape(*plane.shape[:2], -1)
+def _by_kernel(planes: torch.Tensor) -> torch.Tensor:
+    """`(parents, out, in, positions)` of a layer's weights `(parents, out, in, ...)`."""
+    return planes.reshape(*planes.shape[:3], -1)
 
 
 def _between(anatomy: Anatomy, kept: Kept) -> Masks:
@@ -231,12 +238,13 @@ def _between(anatomy: Anatomy, kept: Kept) -> Masks:
 def _inherited(frame: Frame, how: str) -> Tensors:
     """The parents' weights in the frame: the first one's who has them, or their mean; zero if nobody has."""
     joined: Tensors = {}
-    for name, tensor in frame.tensors[0].items():
+    for name, tensors in frame.tensors.items():
         if how == "mean":
-            joined[name] = torch.stack([own[name] for own in frame.tensors]).nanmean(0).nan_to_num()
-            continue
-        for own in frame.tensors[1:]:
-            tensor = torch.where(tensor.isnan(), own[name], tensor)
+            tensor = tensors.nanmean(0)
+        else:
+            tensor = tensors[0]
+            for other in tensors[1:]:
+                tensor = torch.where(tensor.isnan(), other, tensor)
         joined[name] = torch.where(tensor.isnan(), 0.0, tensor)
     return joined
 
