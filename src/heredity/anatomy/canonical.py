@@ -25,6 +25,7 @@ def canonicalise(
     """
     alive = {name: mask.clone() for name, mask in masks.items()}
     kept = {family.name: np.arange(family.size) for family in anatomy.families}
+    counted: dict[tuple[str, int], Integers] = {}  # live synapses along a dimension, until a tensor changes
     changed = True
     while changed:
         changed = False
@@ -36,8 +37,9 @@ def canonicalise(
                     if mask is None:
                         live[s.role] += 1
                     else:
-                        count = mask.movedim(s.dim, 0).flatten(1).sum(1).numpy()
-                        live[s.role] += count[s.positions].sum(1)
+                        if (place := (s.tensor, s.dim)) not in counted:
+                            counted[place] = mask.movedim(s.dim, 0).flatten(1).sum(1).numpy()
+                        live[s.role] += counted[place][s.positions].sum(1)
             mine, total = kept[family.name], live["made"] + live["read"]
             working = mine[(live["made"][mine] > 0) & (live["read"][mine] > 0)]
             if not len(working):
@@ -50,4 +52,6 @@ def canonicalise(
                 if s.tensor in alive:
                     index = torch.from_numpy(s.positions[gone].ravel())
                     alive[s.tensor] = alive[s.tensor].index_fill(s.dim, index, False)
+                    for dim in range(alive[s.tensor].dim()):
+                        counted.pop((s.tensor, dim), None)
     return kept, alive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -12,6 +13,9 @@ from torch.nn.modules.batchnorm import _NormBase as Norm  # pyright: ignore[repo
 from torch.nn.modules.conv import _ConvNd as Convolution  # pyright: ignore[reportPrivateUsage]  # the common base
 
 from heredity.anatomy.attention import MultiheadAttention
+
+# an instance norm without tensors computes the same for any number of channels; nothing tells how many are left
+warnings.filterwarnings("ignore", message="input's size at dim=1 does not match num_features")
 
 
 @dataclass(frozen=True)

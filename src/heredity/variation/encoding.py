@@ -73,14 +73,11 @@ def scaled_to(target: float, probabilities: Sequence[torch.Tensor]) -> float:
     The sum is concave and piecewise linear in kappa: each step solves the piece on which the last one ended, and comes
     closer from below.
     """
-    kappa = 0.0
-    while True:
-        certain = rest = 0.0
-        for p in probabilities:
-            reached = kappa * p >= 1
-            certain += float(reached.sum())
-            rest += float(p.sum(dtype=torch.float64)) - float(p[reached].sum(dtype=torch.float64))
-        step = (target - certain) / rest if rest > 0 else kappa
-        if step <= kappa * (1 + 1e-12):
-            return kappa
+    together = torch.cat([p.flatten() for p in probabilities]) if probabilities else torch.zeros(0)
+    total = float(together.sum(dtype=torch.float64))
+    kappa, certain, rest = 0.0, 0.0, total
+    while rest > 0 and (step := (target - certain) / rest) > kappa * (1 + 1e-12):
         kappa = step
+        reached = kappa * together >= 1
+        certain, rest = float(reached.sum()), total - float((together * reached).sum(dtype=torch.float64))
+    return kappa

@@ -244,8 +244,10 @@ def _inherited(frame: Frame, how: str) -> Tensors:
         else:
             tensor = tensors[0]
             for other in tensors[1:]:
-                tensor = torch.where(tensor.isnan(), other, tensor)
-        joined[name] = torch.where(tensor.isnan(), 0.0, tensor)
+                if not bool((lacks := tensor.isnan()).any()):
+                    break
+                tensor = torch.where(lacks, other, tensor)
+        joined[name] = tensor.masked_fill(tensor.isnan(), 0.0)
     return joined
 
 
