@@ -53,8 +53,8 @@ VISION = [
     f"{package}/{name}" for package, names in (("torchvision", TORCHVISION), ("timm", TIMM)) for name in names.split()
 ]
 FOLDED = ("torchvision/swin_t", "timm/edgenext_xx_small", "timm/nf_regnet_b0")
-"""With some weights of these the exporter computes beforehand (tables of positions, temperatures, standardised filters):
-their files hold the results instead, and are not counted."""
+"""With some weights of these the exporter computes beforehand (tables of positions, temperatures, standardised
+filters): their files hold the results instead, and are not counted."""
 FORMS = {name: InputForm((3, 64, 64)) for name in VISION} | {"torchvision/inception_v3": InputForm((3, 96, 96))}
 for _name, _make in ZOO.items():
     _told = defaults(_make)
