@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from heredity.report.page import render
 from heredity.report.records import Facts
@@ -23,15 +20,6 @@ from .test_page import HOSTILE
 
 pytestmark = pytest.mark.slow
 
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-)
 Open = Callable[..., Any]
 
 AT = """([id, chart]) => {
@@ -40,42 +28,6 @@ AT = """([id, chart]) => {
   return [box.left + x._offset + x.d2p(measures.params), box.top + y._offset + y.d2p(100 * measures.val_error)];
 }"""
 """Where in the window a member's point is."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    place = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if place is None:
-        missing = f"no browser: install Debian's chromium, or another among {', '.join(BROWSERS)}"
-        pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=place, args=QUIET)
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Open:
-    """Opens a page at a size; whatever it complains of or fetches fails the test at its end."""
-
-    @contextmanager
-    def visit(path: Path, size: dict[str, int] = DESK, address: str = "") -> Iterator[Page]:
-        troubles: list[str] = []
-        phone = size is PHONE
-        context = browser.new_context(viewport=size, is_mobile=phone, has_touch=phone)  # type: ignore[arg-type]
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: troubles.append(dialog.message))
-        own = (path.as_uri(), "data:")
-        page.on("request", lambda request: None if request.url.startswith(own) else troubles.append(request.url))
-        page.goto(f"{path.as_uri()}{address}")
-        page.wait_for_selector(".js-plotly-plot .main-svg, #front:not(:has(.plot))", state="attached")
-        try:
-            yield page
-        finally:
-            context.close()
-        assert troubles == []
-
-    return visit
 
 
 def written(folder: Path, facts: Facts) -> Path:
@@ -161,7 +113,7 @@ def test_at_a_desk(opened: Open, finished: Run) -> None:
 def test_on_a_phone_and_by_address(opened: Open, finished: Run) -> None:
     front = json.loads(finished.folder.front_json.read_text())
     first, last = front["members"][0], front["members"][-1]
-    with opened(finished.folder.report, PHONE, f"#{last['id']}") as page:
+    with opened(finished.folder.report, phone=True, address=f"#{last['id']}") as page:
         assert stays_within(page)
         assert panel(page) == as_told(last)
         assert page.evaluate("document.getElementById('member').getBoundingClientRect().top < innerHeight / 2")
@@ -186,8 +138,8 @@ def test_what_users_name_stays_text(opened: Open, tmp_path: Path) -> None:
         strategy=HOSTILE,
         targets=Targets(max_error=0.001, max_macs=10),
     )
-    for size in (DESK, PHONE):
-        with opened(written(tmp_path, facts), size, "#0002") as page:
+    for phone in (False, True):
+        with opened(written(tmp_path, facts), phone=phone, address="#0002") as page:
             assert stays_within(page)
             assert page.evaluate("typeof hacked") == "undefined"
             assert page.locator("h1").text_content() == facts.title

@@ -1,44 +1,15 @@
 /* What the page draws: the front, generations, lineage. Drawn anew when somebody is picked or the colours change. */
 "use strict";
 
-const draws = []; // every chart, as a function that draws it
 const view = { cost: facts.cost, error: living.every((one) => one.measures.val_error > 0) ? "log" : "linear" };
 const BEYOND = 10;
-const touch = matchMedia("(pointer: coarse)").matches;
-const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: "reset" };
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
-function axis(title, more = {}) {
-  return {
-    title: { text: title, standoff: 8, font: { size: 12 } },
-    gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, automargin: true,
-    fixedrange: touch, // a finger scrolls the page
-    ...more,
-  };
-}
 
 /** An axis of a measure: errors in per cent, costs with k and M. `values` are what is drawn along it. */
 function measureAxis(measure, values, type = "log") {
-  const drawn = values.filter((value) => value > 0);
-  const decades = Math.log10(Math.max(...drawn) / Math.min(...drawn));
-  const ticks = type === "log" && decades > 0.9 ? { dtick: decades > (innerWidth < 640 ? 1.8 : 2.6) ? 1 : "D2" } : { nticks: 6 };
+  const ticks = type === "log" ? logTicks(values) : { nticks: 6 };
   const error = measure.endsWith("_error");
   const title = error ? "error, %" : measure === "latency_ms" ? "latency, ms" : MEASURES[measure].name;
   return axis(title, { type, tickformat: error || measure === "latency_ms" ? "~g" : "~s", ...ticks });
-}
-
-function layout(more) {
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("muted") },
-    margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "closest", dragmode: touch ? false : "zoom",
-    hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink"), size: 13 }, align: "left" },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
-    ...more,
-  };
 }
 
 /** What hovering says: ids and numbers only, as Plotly reads markup in text. */
@@ -65,12 +36,8 @@ function clickable(div) {
 }
 
 function addChart(div, figure, { picks = false } = {}) {
-  const draw = () => {
-    const { traces, more } = figure();
-    return Plotly.react(div, traces, layout(more), CONFIG);
-  };
-  draws.push(draw);
-  draw().then(() => picks && clickable(div));
+  const { draw, drawn } = drawInto(div, figure);
+  drawn.then(() => picks && clickable(div));
   if (picks) pick.listeners.push(draw);
 }
 
@@ -322,7 +289,6 @@ if (facts.generations.length) {
   fill("generations-lead", "Nobody was born.");
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draws.forEach((draw) => draw()));
 addEventListener("hashchange", heedAddress);
 heedAddress();
 if (!pick.id && (facts.picked ?? everybody[0]?.id)) {
