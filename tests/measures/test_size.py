@@ -8,8 +8,8 @@ from torch import nn
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.measures import COSTS, UNITS, measure_of, sizes_of
-from heredity.measures.size import macs, params, synapses
-from heredity.zoo.lenet import lenet5, lenet5_caffe
+from heredity.measures.size import encoded, encoded_kernels, encoded_synapses, macs, params, storage, synapses
+from heredity.zoo.lenet import lenet5, lenet5_caffe, lenet5_synthesis
 from heredity.zoo.resnet import resnet20
 
 
@@ -66,3 +66,17 @@ def test_costs_by_name() -> None:
     assert {measure_of(cost) for cost in COSTS} <= UNITS.keys()
     with pytest.raises(InputError, match=r"expected a cost; came 'weight'; choose among params, macs, bytes, latency"):
         measure_of("weight")
+
+
+@pytest.mark.parametrize(("channels", "counts"), [(1, (143_136, 7_200)), (3, (144_736, 7_264))])
+def test_what_the_papers_on_synthesis_count(channels: int, counts: tuple[int, int]) -> None:
+    anatomy = trace(lenet5_synthesis((channels, 32, 32)), (channels, 32, 32))
+    assert encoded(anatomy) == ("conv1.weight", "conv2.weight", "conv3.weight", "conv4.weight")
+    assert (encoded_synapses(anatomy, {}), encoded_kernels(anatomy, {})) == counts
+    mask = torch.zeros(anatomy.shapes["conv2.weight"], dtype=torch.bool)
+    mask[3, 4, 1, 2] = mask[3, 4, 0, 0] = mask[5, 6, 4, 4] = True
+    masks = {"conv2.weight": mask}
+    assert encoded_synapses(anatomy, masks) == counts[0] - 32 * 32 * 25 + 3
+    assert encoded_kernels(anatomy, masks) == counts[1] - 32 * 32 + 2
+    assert storage(anatomy, {}) == 4 * params(anatomy)
+    assert storage(anatomy, masks) == 4 * (params(anatomy) - 32 * 32 * 25 + 3) + 32 * 32 * 25 // 8

@@ -38,3 +38,38 @@ def _deployed_shapes(anatomy: Anatomy) -> dict[str, tuple[int, ...]]:
         vectors = [shapes.pop(f"{norm}.{leaf}") for leaf in leaves if f"{norm}.{leaf}" in shapes]
         shapes[weight.removesuffix("weight") + "bias"] = vectors[0]
     return shapes
+
+
+def encoded(anatomy: Anatomy) -> tuple[str, ...]:
+    """The weights that the papers on evolutionary synthesis count: of layers whose outputs are a family.
+
+    So biases and the classifier do not count, nor does anything else that cannot be inherited in part.
+    """
+    made = {s.tensor for family in anatomy.families for s in family.slices if s.role == "made"}
+    return tuple(sorted(made & set(anatomy.positions)))
+
+
+def encoded_synapses(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:
+    """Live synapses as the papers count them (count)."""
+    return sum(
+        int(masks[name].sum()) if name in masks else math.prod(anatomy.shapes[name]) for name in encoded(anatomy)
+    )
+
+
+def encoded_kernels(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:
+    """Kernels, a filter's weights for one input, as the papers count them: those with a live synapse (count)."""
+    total = 0
+    for name in encoded(anatomy):
+        if name in masks:
+            total += int(masks[name].flatten(2).any(2).sum() if masks[name].dim() > 2 else masks[name].sum())
+        else:
+            total += math.prod(anatomy.shapes[name][:2])
+    return total
+
+
+def storage(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:
+    """What a network weighs that is stored by synapse (bytes): 4 for a live weight, a bit for each place of a mask.
+
+    A weight in which no synapse is absent needs no mask. Nobody writes such files here; papers give such sizes.
+    """
+    return 4 * synapses(anatomy, masks) + sum(math.ceil(mask.numel() / 8) for mask in masks.values())
