@@ -37,7 +37,7 @@ def default_input(make: Callable[..., Any]) -> InputForm | None:
 
 def show_zoo() -> None:
     """The zoo's ancestors, each at the input that it is meant for."""
-    table = _table("ancestor", "input", "params", "MACs", "families", "clusters")
+    table = table_of("ancestor", "input", "params", "MACs", "families", "clusters")
     for name, make in ZOO.items():
         form = default_input(make)
         if form is None:
@@ -52,7 +52,7 @@ def show_zoo() -> None:
             str(len(anatomy.families)),
             show_count(sum(anatomy.sizes.values())),
         )
-    _console().print(table)
+    console_for_tables().print(table)
     print("torchvision's and timm's networks work by name too, such as resnet18 or timm/mobilenetv3_small_100", end=" ")
     print(f"({REMEDY}), and yours as package.module:callable or file.py:callable")
 
@@ -74,7 +74,7 @@ def show_model(reference: str, shape: tuple[int, ...] | None, vocabulary: int | 
     name = f"{constructor.reference} on {'x'.join(map(str, form.shape))}"
     print(f"{name}: {show_count(sizes['params'])} params, {show_count(sizes['macs'])} MACs,", end=" ")
     print(f"{anatomy.mutable_share:.1%} of the weights in families that can change")
-    table = _table("family", "clusters", "weights of one cluster", "made by", "read by")
+    table = table_of("family", "clusters", "weights of one cluster", "made by", "read by")
     for family in anatomy.families:
         layers = [s for s in family.slices if s.tensor in anatomy.positions]
         made, read = (
@@ -82,7 +82,7 @@ def show_model(reference: str, shape: tuple[int, ...] | None, vocabulary: int | 
             for role in ("made", "read")
         )
         table.add_row(family.name, str(family.size), show_count(_cluster_weights(anatomy, family)), made, read)
-    _console().print(table)
+    console_for_tables().print(table)
     for fixed in anatomy.fixed:
         print(f"fixed: {fixed.name} ({fixed.clusters} channels): {fixed.reason}")
 
@@ -104,12 +104,12 @@ def show_front(result: dict[str, Any]) -> None:
         }
         for member in result["members"]
     ]
-    console = _console()
+    console = console_for_tables()
     columns = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
     for dispensable in ("parents", "of ancestor", "bytes", "MACs", "latency", "validation", "member"):
         if sum(columns.values()) + GAP * len(columns) > console.width:
             columns.pop(dispensable)
-    table = _table(*columns)
+    table = table_of(*columns)
     for row in rows:
         table.add_row(*(row[name] for name in columns))
     console.print(table)
@@ -129,15 +129,16 @@ def _cluster_weights(anatomy: Anatomy, family: Family) -> float:
     return total
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """An empty table, names to the left and numbers to the right."""
     table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
-    left = {"member", "ancestor", "input", "family", "made by", "read by", "parents"}
+    left = {"member", "ancestor", "input", "family", "made by", "read by", "parents", "arm", "preset"}
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table
 
 
-def _console() -> Console:
+def console_for_tables() -> Console:
     """As wide as the terminal; what is not a terminal has room."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDE)

@@ -210,6 +210,50 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def reproduce(
+    name: Annotated[
+        str,
+        typer.Argument(help="synaptic-clusters, sexual-synthesis, gene-tagging or polyploidism.", show_default=False),
+    ],
+    scale: Annotated[str, typer.Option(help="smoke (seconds, shows that it works) or paper (hours).")] = "smoke",
+    preset: Annotated[str, typer.Option(help="paper (as published), best or both.")] = "paper",
+    only: Annotated[
+        list[str] | None, typer.Option(help="An arm, or several with commas; repeatable. Else the usual ones.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Instead of the arms' own data.", show_default=False)] = None,
+    data_dir: DataDir = None,
+    seeds: Annotated[int | None, typer.Option(help="Of each arm; else 1 (smoke) or 3.", show_default=False)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; 0 for none; else one a core (smoke: none).", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Else runs/NAME-SCALE; what is there goes on.")] = None,
+) -> None:
+    """Run a published study again: table.csv, generations.csv and page.html, our curves over the published points."""
+    from heredity.cli.study import carry_out
+    from heredity.reproduce.names import arms_of, presets_of, scale_of, study_of
+    from heredity.reproduce.plan import Plan
+
+    study, size = study_of(name), scale_of(scale)
+    asked = [arm for text in only or () for arm in text.split(",")]
+    plan = Plan(
+        study,
+        size,
+        out or Path("runs") / f"{name}-{scale}",
+        arms_of(study, size, asked),
+        presets_of(preset),
+        seeds,
+        data,
+        data_dir,
+        workers,
+    )
+    try:
+        carry_out(plan, lambda generations: _narrated(None, generations, "params"))
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command goes on")
+        raise typer.Exit(130) from None
+
+
+@app.command()
 def inspect(
     model: Annotated[
         str | None, typer.Argument(help="A model reference; all of the zoo if left out.", show_default=False)

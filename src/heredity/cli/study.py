@@ -1,0 +1,68 @@
+"""`heredity reproduce`: a study's runs one after the other, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from heredity.cli.anatomy import console_for_tables, table_of
+from heredity.cli.quantities import show_count, show_share
+from heredity.reproduce.page import write_page
+from heredity.reproduce.plan import Plan
+from heredity.reproduce.tables import Line, not_run, summary, write_tables
+from heredity.run.loop import Listener
+
+Narrated = Callable[[int | None], AbstractContextManager[Listener]]
+"""Who tells of a run of so many generations."""
+
+
+def carry_out(plan: Plan, narrated: Narrated) -> None:
+    """Runs what is not measured yet, writing tables and page after each run; then tells what came of the study.
+
+    Raises:
+        HeredityError: see `Plan.live`.
+    """
+    plan.open()
+    parts = plan.parts
+    for number, part in enumerate(parts, 1):
+        if plan.is_measured(part):
+            continue
+        print(f"{part.name}, run {number} of {len(parts)}: {part.arm.says}", flush=True)
+        with narrated(plan.generations(part.arm)) as listener:
+            plan.live(part, listener)
+        outcome = plan.outcome()
+        write_tables(plan, outcome)
+        write_page(plan, outcome)
+    conclude(plan)
+
+
+def conclude(plan: Plan) -> None:
+    """The study in a table, what was chosen, what was not run, and where everything is."""
+    outcome = plan.outcome()
+    tables, page = write_tables(plan, outcome), write_page(plan, outcome)
+    table = table_of("arm", "preset", "seeds", "generations", "synapses", "clusters", "storage", "accuracy", "lost")
+    for line in summary(outcome):
+        table.add_row(*_cells(line))
+    console_for_tables().print(table)
+    for curve in plan.study.curves:
+        known = [name.replace("_", " ") for name in curve.points if name != "generation"]
+        print(f"{curve.name}: {', '.join(known)} ({curve.origin}){f'; {curve.note}' if curve.note else ''}")
+    for choice in plan.study.choices:
+        print(f"chosen: {choice.what}: {choice.chosen} ({choice.why})")
+    for arm in not_run(plan, outcome):
+        print(f"not run: {arm.name}, {arm.says}")
+    print(f"every individual is in {tables[0]}, every generation in {tables[1]}; to look at: {page}")
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return (
+        line.arm,
+        line.preset,
+        str(line.seeds),
+        f"{line.generations:g}",
+        f"1/{line.architectural_efficiency:.1f}",
+        f"1/{line.cluster_efficiency:.1f}",
+        show_count(line.storage_bytes),
+        show_share(line.accuracy),
+        show_share(line.ancestor_accuracy - line.accuracy),
+    )

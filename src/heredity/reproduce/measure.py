@@ -1,0 +1,184 @@
+"""What a study measures of a finished run: every individual, and every generation.
+
+Test errors are read here, once, when nobody is to be selected any more; those of the front were read at the run's end.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from heredity.anatomy.body import anatomy_of, deploy
+from heredity.development.birth import Individual
+from heredity.development.criteria.criterion import measured
+from heredity.development.task import Task
+from heredity.executors.worker import prepared
+from heredity.measures.size import encoded_kernels, encoded_synapses, storage
+from heredity.measures.variety import cluster_set, mean_distance, synapse_set
+from heredity.run.run import Run
+from heredity.variation.operator import Organism
+
+
+class Row(Struct, frozen=True):
+    """One individual; `table.csv`.
+
+    Synapses and kernels are counted as the papers do; efficiencies are the ancestor's over its own. `storage_bytes`:
+    see `heredity.measures.size.storage`. `seconds` is what its development took, `elapsed` the run's clock, in seconds,
+    when it was recorded.
+    """
+
+    study: str
+    arm: str
+    preset: str
+    seed: int
+    run: str
+    generation: int
+    individual: str
+    parents: tuple[str, ...]
+    synapses: int
+    kernels: int
+    architectural_efficiency: float
+    cluster_efficiency: float
+    params: int
+    val_error: float
+    test_error: float
+    storage_bytes: int
+    seconds: float
+    elapsed: float
+
+
+class Generation(Struct, frozen=True):
+    """One generation's living members; `generations.csv`. `best` is who has the least validation error.
+
+    Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
+    of everybody took up to here, whatever the workers; `elapsed` is the run's clock.
+    """
+
+    study: str
+    arm: str
+    preset: str
+    seed: int
+    run: str
+    generation: int
+    members: tuple[str, ...]
+    failed: int
+    best: str
+    best_val_error: float
+    best_test_error: float
+    best_synapses: int
+    best_kernels: int
+    best_architectural_efficiency: float
+    best_cluster_efficiency: float
+    best_storage_bytes: int
+    median_val_error: float
+    median_test_error: float
+    median_synapses: float
+    median_kernels: float
+    median_architectural_efficiency: float
+    median_cluster_efficiency: float
+    median_storage_bytes: float
+    cluster_variety: float | None
+    synapse_variety: float | None
+    computed: float
+    elapsed: float
+
+
+class Measured(Struct, frozen=True):
+    """What a study knows of a run."""
+
+    rows: tuple[Row, ...]
+    generations: tuple[Generation, ...]
+    settings: dict[str, Any]
+
+
+def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
+    """Measures a finished run; `whose` are the fields by which a row says which run of which study it is of."""
+    rows: list[Row] = []
+    generations: list[Generation] = []
+    computed = 0.0
+    by_generation: dict[int, list[Individual]] = {}
+    for individual in run.individuals:
+        by_generation.setdefault(individual.birth.generation, []).append(individual)
+    with prepared(threads=1):  # as validation error was measured: another number of threads sums in another order
+        for number, born in sorted(by_generation.items()):
+            computed += sum(individual.seconds for individual in born)
+            own: list[Row] = []
+            clusters: list[NDArray[np.bool_]] = []
+            synapses: list[NDArray[np.bool_]] = []
+            for individual in (i for i in born if i.developed):
+                organism = run.store.organism(individual)
+                own.append(_row(individual, organism, task, whose, (rows or own or [None])[0]))
+                clusters.append(cluster_set(organism.genome))
+                synapses.append(synapse_set(organism.genome, organism.masks))
+            rows += own
+            if own:
+                varieties = mean_distance(np.array(clusters)), mean_distance(np.array(synapses))
+                generations.append(_generation(number, own, len(born) - len(own), varieties, computed, whose))
+    return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
+
+
+def _row(individual: Individual, organism: Organism, task: Task, whose: Mapping[str, Any], first: Row | None) -> Row:
+    """An individual; `first` is the ancestor's row, None for the ancestor itself."""
+    birth, anatomy, known = individual.birth, anatomy_of(organism.genome), individual.measures
+    synapses, kernels = encoded_synapses(anatomy, organism.masks), encoded_kernels(anatomy, organism.masks)
+    test_error = known.get("test_error")
+    if test_error is None:
+        network = deploy(organism.genome, organism.tensors)
+        test_error = measured(task.criterion, network, task.test.inputs, task.test.labels)
+    return Row(
+        **whose,
+        generation=birth.generation,
+        individual=f"{individual.number:04d}",
+        parents=tuple(f"{parent:04d}" for parent in birth.parents),
+        synapses=synapses,
+        kernels=kernels,
+        architectural_efficiency=(first.synapses if first else synapses) / max(synapses, 1),
+        cluster_efficiency=(first.kernels if first else kernels) / max(kernels, 1),
+        params=int(known["params"]),
+        val_error=known["val_error"],
+        test_error=test_error,
+        storage_bytes=storage(anatomy, organism.masks),
+        seconds=individual.seconds,
+        elapsed=individual.elapsed,
+    )
+
+
+OF_ALL = (
+    "val_error",
+    "test_error",
+    "synapses",
+    "kernels",
+    "architectural_efficiency",
+    "cluster_efficiency",
+    "storage_bytes",
+)
+"""What a generation has of its best, and its median."""
+
+
+def _generation(
+    number: int,
+    rows: list[Row],
+    failed: int,
+    varieties: tuple[float | None, float | None],
+    computed: float,
+    whose: Mapping[str, Any],
+) -> Generation:
+    best = min(rows, key=lambda row: (row.val_error, row.synapses, row.individual))
+    return Generation(
+        **whose,
+        generation=number,
+        members=tuple(row.individual for row in rows),
+        failed=failed,
+        best=best.individual,
+        **{f"best_{name}": getattr(best, name) for name in OF_ALL},
+        **{f"median_{name}": statistics.median([getattr(row, name) for row in rows]) for name in OF_ALL},
+        cluster_variety=varieties[0],
+        synapse_variety=varieties[1],
+        computed=computed,
+        elapsed=max(row.elapsed for row in rows),
+    )

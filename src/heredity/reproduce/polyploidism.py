@@ -1,0 +1,83 @@
+"""Polyploid synthesis: one, two, three or five parents in generations of three, five or eight networks.
+
+Source: Chung, Fieguth & Wong, "Polyploidism in Deep Neural Networks: m-Parent Evolutionary Synthesis of Deep Neural
+Networks in Varying Population Sizes"; its abstract.
+"""
+
+from __future__ import annotations
+
+from heredity.reproduce.study import COUNTS, TRAINING, Arm, Choice, Curve, Study, keeps
+
+PARENTS, POPULATIONS = (1, 2, 3, 5), (3, 5, 8)
+
+STUDY = Study(
+    name="polyploidism",
+    title="Polyploidism: synthesis from m parents",
+    source="Chung, Fieguth & Wong, Polyploidism in Deep Neural Networks (abstract)",
+    claims=("About 150 times fewer synapses and 42 to 49 times fewer clusters, for 2 to 3 points of accuracy.",),
+    settings={
+        **keeps(125.09, 9.71, 13),
+        "cluster": "kernel",
+        "kappas": "once",
+        "ends_at": 0.85,
+        "steps": (1080, 216),
+    },
+    paper={},
+    best={},
+    arms=tuple(
+        Arm(
+            f"m{parents}-p{population}",
+            f"m = {parents} of a generation of {population}",
+            "mnist:10%",
+            13,
+            {"parents": parents, "population": population},
+            kind=f"m = {parents}",
+            small=population == POPULATIONS[0] and parents < PARENTS[2],
+        )
+        for parents in PARENTS
+        for population in POPULATIONS
+        if parents <= population
+    ),
+    choices=(
+        Choice(
+            "environment",
+            "84 % of the clusters and 82 % of their synapses, 69 % together, for any number of parents",
+            "not published; that of one parent on MNIST",
+        ),
+        Choice(
+            "the constant in front of the probabilities",
+            "set once, so that the ancestor meets the environment, and held for all generations and arms",
+            "set anew by each mating, it would fix the very rate of fall that is compared",
+        ),
+        Choice(
+            "what parents must have",
+            "all of them a cluster or a synapse that passes on",
+            "the intersection policy; gene tags came later",
+        ),
+        Choice("how parents are chosen", "at random (best: the fittest)", "not published"),
+        Choice(
+            "normalising a product",
+            "by the largest product of a layer (best: the geometric mean)",
+            "as a product of m magnitudes it has a unit of its own; what is done about that is not published",
+        ),
+        Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised"),
+        Choice("end of a line", "nobody has less than 85 % validation error, or 13 generations", "not published"),
+        Choice("training", "20 epochs for the ancestor, 4 for an offspring", "not published"),
+        TRAINING,
+        COUNTS,
+    ),
+    curves=(
+        Curve(
+            "published, clusters 42x",
+            "text",
+            {"architectural_efficiency": (150,), "cluster_efficiency": (42,)},
+            "for 2 to 3 points of accuracy",
+        ),
+        Curve(
+            "published, clusters 49x",
+            "text",
+            {"architectural_efficiency": (150,), "cluster_efficiency": (49,)},
+            "for 2 to 3 points of accuracy",
+        ),
+    ),
+)

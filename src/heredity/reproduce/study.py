@@ -1,0 +1,127 @@
+"""Studies: what a published experiment is made of, as plain data. Each study is one file beside this one.
+
+A study is a set of arms times seeds. Each pair is an ordinary run of the strategy `synthesis`, by generations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from heredity.errors import InputError
+
+Preset = Literal["paper", "best"]
+Scale = Literal["smoke", "paper"]
+
+
+class Arm(Struct, frozen=True):
+    """One way to evolve: settings of the strategy over the study's own, on these data.
+
+    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that
+    are `small` are what a study's smoke consists of.
+    """
+
+    name: str
+    says: str
+    data: str
+    generations: int
+    settings: dict[str, Any] = {}
+    model: str = "lenet5-synthesis"
+    kind: str = ""
+    usual: bool = True
+    small: bool = False
+
+
+class Choice(Struct, frozen=True):
+    """What is not published, what was chosen here, and why."""
+
+    what: str
+    chosen: str
+    why: str
+
+
+class Curve(Struct, frozen=True):
+    """Published points: by measure, as many values each. `origin` says where they are from, `note` what to know.
+
+    They are drawn where any of the arms `beside` is; without any, always.
+    """
+
+    name: str
+    origin: str
+    points: dict[str, tuple[float, ...]]
+    note: str = ""
+    beside: tuple[str, ...] = ()
+
+
+class Study(Struct, frozen=True):
+    """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both."""
+
+    name: str
+    title: str
+    source: str
+    claims: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    settings: dict[str, Any]
+    paper: dict[str, Any]
+    best: dict[str, Any]
+    choices: tuple[Choice, ...]
+    curves: tuple[Curve, ...]
+
+    def options(self, arm: Arm, preset: Preset, scale: Scale) -> dict[str, Any]:
+        """The strategy's settings for an arm; those of an arm prevail over the study's."""
+        own = self.paper if preset == "paper" else self.best
+        return {"preset": preset, **self.settings, **own, **arm.settings, **(SMOKE if scale == "smoke" else {})}
+
+
+SMOKE: dict[str, Any] = {"steps": (60, 20), "ends_at": 1.0}
+"""What a smoke changes of the settings, so that every part of a study is tried in seconds."""
+
+SMOKE_MODEL, SMOKE_DATA, SMOKE_GENERATIONS = "lenet5", "digits", 2
+
+SEEDS: dict[Scale, int] = {"smoke": 1, "paper": 3}
+"""Seeds of each arm."""
+
+
+def keeps(synapses: float, clusters: float, generations: int) -> dict[str, Any]:
+    """The environments that lead to these efficiencies (ancestor / own) after so many generations, evenly.
+
+    The share of the synapses is that of the clusters times that of the synapses within them.
+    """
+    if min(synapses, clusters) < 1 or generations < 1:
+        came = f"{synapses}, {clusters} and {generations}"
+        raise InputError.of("efficiencies and generations of at least 1", came, "correct the study")
+    of_clusters, of_synapses = (round(total ** (-1 / generations), 3) for total in (clusters, synapses))
+    return {
+        "clusters": [{"value": of_clusters}],
+        "synapses": [{"value": round(min(1.0, of_synapses / of_clusters), 3)}],
+    }
+
+
+def scarce(percent: float) -> dict[str, Any]:
+    """The environments that together take away `percent` of the storage: clusters and synapses alike."""
+    each = {"value": round(1 - (1 - percent / 100) ** 0.5, 4), "reading": "scarcity"}
+    return {"clusters": [each], "synapses": [each]}
+
+
+TRAINING = Choice(
+    "training of offspring",
+    "AdamW, one cycle to 0.004, batches of 100; offspring inherit their surviving weights",
+    "the recipe of the ancestor's origin is known, that of offspring is not; one schedule serves both",
+)
+CALIBRATION = Choice(
+    "the constant in front of the probabilities",
+    "one for clusters and one for synapses",
+    "as printed, the formulas keep 25 to 42 % of the synapses a generation, the published totals imply 59 to 69 %",
+)
+COUNTS = Choice(
+    "what counts",
+    "weights of layers that offspring inherit in part: neither biases nor the classifier; a kernel counts while it "
+    "holds a live synapse",
+    "so the ancestor has 143,136 synapses in 7,200 kernels (144,736 in 7,264 for three channels), as published",
+)
+FIRST = Choice(
+    "which generation is the first",
+    "the ancestor is the published generation 1, our generation 0",
+    "published series of efficiencies begin with 1x",
+)

@@ -1,0 +1,89 @@
+"""Evolutionary synthesis with synaptic-cluster-driven genetic encoding, asexual.
+
+Source: Shafiee & Wong, "Evolutionary Synthesis of Deep Neural Networks via Synaptic Cluster-driven Genetic Encoding",
+arXiv 1609.01360.
+"""
+
+from __future__ import annotations
+
+from heredity.reproduce.study import CALIBRATION, COUNTS, TRAINING, Arm, Choice, Curve, Study, keeps
+
+STUDY = Study(
+    name="synaptic-clusters",
+    title="Synaptic-cluster-driven genetic encoding",
+    source="Shafiee & Wong, arXiv 1609.01360",
+    claims=(
+        "On MNIST, generation 13 has 125.09 times fewer synapses in 9.71 times fewer clusters, for 1.7 points of "
+        "accuracy.",
+        "On STL-10, early generations are more accurate than their ancestor.",
+    ),
+    settings={"cluster": "kernel", "steps": (5400, 1080)},
+    paper={"population": 1},
+    best={"population": 4},
+    arms=(
+        Arm("mnist", "LeNet on MNIST", "mnist", 13, keeps(125.09, 9.71, 13), small=True),
+        Arm(
+            "stl10",
+            "LeNet on STL-10",
+            "stl10",
+            10,
+            {**keeps(56.27, 5.96, 10), "steps": (1500, 300)},
+            usual=False,
+        ),
+        Arm(
+            "cifar10",
+            "AlexNet on CIFAR-10",
+            "cifar10",
+            6,
+            {**keeps(14.39, 2.82, 6), "steps": (9000, 1800)},
+            model="alexnet-cifar",
+            usual=False,
+        ),
+    ),
+    choices=(
+        Choice(
+            "environment",
+            "each generation keeps the same share of clusters and of synapses: on MNIST 84 % and 82 %, 69 % together",
+            "these lead to the published totals; the papers speak of 70 % and 80 % of the parent's synapses",
+        ),
+        CALIBRATION,
+        Choice("offspring a generation", "1 (best: 4, the fittest is the parent)", "one parent, the last offspring"),
+        Choice("what a cluster is", "a kernel, a filter's weights for one input", "published counts are of kernels"),
+        Choice("training", "10 epochs for the ancestor, 2 for an offspring on MNIST", "not published"),
+        TRAINING,
+        COUNTS,
+        Choice(
+            "AlexNet for CIFAR-10",
+            "one half's filters, 48-128-192-192-128, and two dense layers of 512",
+            "not published; every layer but the last counts",
+        ),
+        Choice(
+            "LeNet for STL-10",
+            "the same, which sees the middle 32x32 pixels",
+            "how images of 96x96 were brought to 32x32 is not published",
+        ),
+    ),
+    curves=(
+        Curve(
+            "MNIST, published",
+            "text",
+            {"generation": (13,), "architectural_efficiency": (125.09,), "cluster_efficiency": (9.71,)},
+            "accuracy 1.7 points below the ancestor's",
+            ("mnist",),
+        ),
+        Curve(
+            "STL-10, published",
+            "text",
+            {"generation": (10,), "architectural_efficiency": (56.27,), "cluster_efficiency": (5.96,)},
+            "accuracy 1.2 points below the ancestor's",
+            ("stl10",),
+        ),
+        Curve(
+            "CIFAR-10, published",
+            "text",
+            {"generation": (6,), "architectural_efficiency": (14.39,), "cluster_efficiency": (2.82,)},
+            "accuracy 2 points below the ancestor's",
+            ("cifar10",),
+        ),
+    ),
+)

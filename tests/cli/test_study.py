@@ -1,0 +1,73 @@
+"""`heredity reproduce`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from heredity.reproduce import names
+from heredity.reproduce.plan import Plan
+from heredity.reproduce.study import Study
+
+from .conftest import Heredity
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Synaptic clusters, quickly."""
+    whole = names.STUDIES["synaptic-clusters"]
+    arms = tuple(replace(arm, settings={**arm.settings, "steps": [10, 5]}) for arm in whole.arms)
+    small = replace(whole, arms=arms)
+    monkeypatch.setitem(names.STUDIES, whole.name, small)
+    return small
+
+
+@pytest.mark.usefixtures("study")
+def test_a_study_and_its_second_call(heredity: Heredity, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    code, said, complaint = heredity("reproduce", "synaptic-clusters", "--out", out)
+    assert (code, complaint) == (0, "")
+    assert said.startswith("mnist-paper-0, run 1 of 1: LeNet on MNIST\n")
+    for line in (
+        "not run: stl10, LeNet on STL-10",
+        "not run: cifar10, AlexNet on CIFAR-10",
+        "MNIST, published: architectural efficiency, cluster efficiency (text); accuracy 1.7 points below",
+        "chosen: environment: ",
+    ):
+        assert f"\n{line}" in said
+    assert (out / "page.html").exists()
+    tables = [(out / name).read_bytes() for name in ("table.csv", "generations.csv")]
+    code, again, _ = heredity("reproduce", "synaptic-clusters", "--out", out)
+    assert (code, said.endswith(again)) == (0, True), "nothing is left to run"
+    assert [(out / name).read_bytes() for name in ("table.csv", "generations.csv")] == tables
+    code, verified, _ = heredity("verify", out / "mnist-paper-0")
+    assert (code, verified) == (0, "3 individuals verified, 0 differences\n")
+
+
+def test_an_interruption_is_resumable(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Plan, "live", interrupt)
+    code, _, complaint = heredity("reproduce", "gene-tagging", "--out", tmp_path)
+    assert (code, complaint) == (130, "heredity: interrupted; the same command goes on\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("gene-tag",), "expected a study; came 'gene-tag'; "),
+        (("gene-tagging", "--scale", "large"), "expected a scale; came 'large'; "),
+        (("gene-tagging", "--preset", "front"), "expected a preset of a study; came 'front'; "),
+        (("gene-tagging", "--only", "tags-r50,r51"), "expected an arm of gene-tagging; came 'r51'; "),
+        (("gene-tagging", "--seeds", "0"), "expected at least 1 seed; came 0; "),
+        (("gene-tagging", "--data", "nowhere"), "expected a data reference; came 'nowhere'; "),
+    ],
+)
+def test_bad_input(heredity: Heredity, tmp_path: Path, arguments: tuple[str, ...], complaint: str) -> None:
+    code, _, err = heredity("reproduce", *arguments, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.startswith(f"heredity: {complaint}")
+    assert err.count("\n") == 1

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from heredity.reproduce.page import facts, points, render, write_page
+from heredity.reproduce.plan import Plan
+
+
+def test_points_are_ranges_over_seeds(done: Plan) -> None:
+    one = done.outcome()[0].measured.generations
+    seeds = [[replace(generation, best_test_error=error) for generation in one] for error in (0.1, 0.4, 0.2)]
+    seeds[1].pop()  # which died out
+    found = points(seeds)
+    assert [point.seeds for point in found] == [3, 3, 2]
+    assert found[1].measures["accuracy"] == pytest.approx((0.6, 0.8, 0.9))
+    assert found[2].measures["accuracy"] == pytest.approx((0.8, 0.85, 0.9))
+    assert "cluster_variety" not in found[0].measures
+    variety = one[1].cluster_variety
+    assert found[1].measures["cluster_variety"] == (variety, variety, variety)
+
+
+def test_what_was_run_and_what_was_not(done: Plan) -> None:
+    told = facts(done, done.outcome())
+    assert [series.runs for series in told.series] == [("tags-r50-paper-0",), ("position-r50-paper-0",)]
+    assert [series.kind for series in told.series] == ["R = 50 %", "R = 50 %"]
+    assert [missing.arm for missing in told.missing] == ["tags-r55"]
+
+
+def test_nothing_is_fetched_and_nothing_is_markup(done: Plan) -> None:
+    page = render(replace(facts(done, done.outcome()), data="</script><b>"))
+    assert "</script><b>" not in page
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.slow
+def test_the_page_opens(opened: Callable[..., Any], done: Plan) -> None:
+    with opened(write_page(done, done.outcome())) as page:
+        assert "Gene tags" in page.inner_text("#title")
+        assert "A smoke" in page.inner_text("#notes")
+        assert page.locator("#charts .plot").count() == 10
+        assert page.locator("#lines tbody tr").count() == 2
+        assert "not run" in page.inner_text("#missing")
+        assert "√(1 - R)" in page.inner_text("#choice-table")
+        names = page.evaluate("document.querySelector('#charts .chart').data.map(trace => trace.name).filter(Boolean)")
+        assert names[:2] == ["tags-r50 (paper)", "position-r50 (paper)"]
+        assert "gene tags, R = 50 %, published" in names
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
