@@ -205,9 +205,10 @@ class TestKernels:
 
 
 class TestHeld:
-    def test_kappas_meet_the_environments_on_the_ancestor(self, founder) -> None:
+    @pytest.mark.parametrize("crowding", [0.0, 0.5])
+    def test_kappas_meet_the_environments_on_the_ancestor(self, founder, crowding: float) -> None:
         first = founder(0)
-        operator = Synthesis(Environment(0.6), Environment(0.7), cost="clusters").held(first)
+        operator = Synthesis(Environment(0.6), Environment(0.7), cost="clusters", crowding=crowding).held(first)
         assert operator.kappas is not None
         children = [operator.conceive([first], seed) for seed in range(40)]
         clusters = sum(first.genome.sizes.values())

@@ -109,7 +109,9 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         frame = lay_out([ancestor])
         if self.cluster == "filter":
             sizes = Sizes(frame.anatomy, self.cost)
-            clusters = kappa_for(sizes, self._filter_powers(frame), self.environment.share * sizes({}))
+            factor = climate(numpy_generator(0), frame.anatomy.families, 0.0, self.crowding)
+            powers = {name: factor[name] * p for name, p in self._filter_powers(frame).items()}
+            clusters = kappa_for(sizes, powers, self.environment.share * sizes({}))
         else:
             clusters = self._kernels(frame).kappa(self.environment.share)
         synapses = 1.0 if self.synapses is None else self._synapses(frame).kappa(self.synapses.share)
