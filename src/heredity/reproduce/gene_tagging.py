@@ -6,31 +6,44 @@ Networks".
 
 from __future__ import annotations
 
-from heredity.reproduce.study import COUNTS, TRAINING, Arm, Choice, Curve, Study, scarce
+from typing import Any
+
+from heredity.reproduce.study import COUNTS, HELD, TRAINING, Arm, Choice, Curve, Study, scarce
 
 SCARCITY = tuple(range(50, 100, 5))
 """In per cent."""
 
 FIGURE = "read off a figure"
 
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tags": ("gene tags", {"matching": "tags", "chi": 0.6}),
+    "position": ("matched by position", {"matching": "position", "chi": 1.0}),
+    "position-chi60": ("matched by position, three of five suffice", {"matching": "position", "chi": 0.6}),
+    "tags-product": ("gene tags, bare products", {"matching": "tags", "chi": 0.6, "mating": "product"}),
+}
+"""How parents are matched: the first two are compared, the others say what the choices made here do."""
 
-def _arm(matching: str, percent: int) -> Arm:
+USUAL = ("tags", "position")
+
+
+def _arm(way: str, percent: int) -> Arm:
     """Parents matched in one way, in one environment."""
-    name, says = ("tags", "gene tags") if matching == "tags" else ("position", "matched by position")
+    says, settings = WAYS[way]
     return Arm(
-        f"{name}-r{percent}",
+        f"{way}-r{percent}",
         f"{says}, R = {percent} %",
         "mnist:10%",
         25,
-        {"matching": matching, **scarce(percent)},
+        {**settings, **scarce(percent)},
         kind=f"R = {percent} %",
+        usual=way in USUAL,
         small=percent == SCARCITY[0],
     )
 
 
-def _curve(matching: str, percent: int, storage: tuple[float, ...], accuracy: tuple[float, ...]) -> Curve:
+def _curve(way: str, percent: int, storage: tuple[float, ...], accuracy: tuple[float, ...]) -> Curve:
     """Published points by generation, from the ancestor."""
-    arm = _arm(matching, percent)
+    arm = _arm(way, percent)
     points = {"generation": tuple(range(len(storage))), "storage_bytes": storage, "accuracy": accuracy}
     note = "storage here begins at 0.58 MB, published at 0.83 MB"
     return Curve(f"{arm.says}, published", FIGURE, points, note, (arm.name,))
@@ -49,15 +62,18 @@ STUDY = Study(
     settings={
         "parents": 5,
         "population": 5,
-        "chi": 0.6,
+        "mating": "geometric",
         "kappas": "once",
         "cost": "params",
         "ends_at": 0.85,
         "steps": (1080, 216),
     },
     paper={},
-    best={"population": 8},
-    arms=tuple(_arm(matching, percent) for percent in SCARCITY for matching in ("tags", "position")),
+    best={"population": 8, "sharpness": 1.0},
+    arms=(
+        *(_arm(way, percent) for percent in SCARCITY for way in USUAL),
+        *(_arm(way, percent) for way in WAYS if way not in USUAL for percent in (50, 70)),
+    ),
     choices=(
         Choice(
             "offspring a generation",
@@ -76,15 +92,22 @@ STUDY = Study(
         ),
         Choice(
             "normalising a product",
-            "by the largest product of a layer (best: the geometric mean of those who have the cluster)",
-            "as a product of m magnitudes it has a unit of its own; what is done about that is not published",
+            "its m-th root, the geometric mean of those who have the cluster (arms tags-product: none)",
+            "a product of m magnitudes has a unit of its own, in which a constant that is set on the ancestor means "
+            "another share; so storage would fall far faster than published",
         ),
         Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised"),
+        Choice(
+            "who must have a cluster or a synapse",
+            "three of five parents with tags, all of them without (arms position-chi60: three of five)",
+            "the share of 60 % is said of gene tags alone; the formula without them is a product over all parents",
+        ),
         Choice(
             "without tags",
             "clusters are matched by their place among the survivors, and counted as having no other origin",
             "so variety by clusters is by place there, and by origin in the arms with tags",
         ),
+        HELD,
         Choice("end of a line", "nobody has less than 85 % validation error, or 25 generations", "chance is 90 %"),
         Choice("training", "20 epochs for the ancestor, 4 for an offspring", "not published"),
         TRAINING,

@@ -6,7 +6,7 @@ Networks in Varying Population Sizes"; its abstract.
 
 from __future__ import annotations
 
-from heredity.reproduce.study import COUNTS, TRAINING, Arm, Choice, Curve, Study, keeps
+from heredity.reproduce.study import COUNTS, HELD, TRAINING, Arm, Choice, Curve, Study, keeps
 
 PARENTS, POPULATIONS = (1, 2, 3, 5), (3, 5, 8)
 
@@ -18,12 +18,13 @@ STUDY = Study(
     settings={
         **keeps(125.09, 9.71, 13),
         "cluster": "kernel",
+        "mating": "geometric",
         "kappas": "once",
         "ends_at": 0.85,
         "steps": (1080, 216),
     },
     paper={},
-    best={},
+    best={"sharpness": 1.0},
     arms=tuple(
         Arm(
             f"m{parents}-p{population}",
@@ -57,10 +58,12 @@ STUDY = Study(
         Choice("how parents are chosen", "at random (best: the fittest)", "not published"),
         Choice(
             "normalising a product",
-            "by the largest product of a layer (best: the geometric mean)",
-            "as a product of m magnitudes it has a unit of its own; what is done about that is not published",
+            "its m-th root, the geometric mean",
+            "a product of m magnitudes has a unit of its own, in which a constant that is set on the ancestor means "
+            "another share",
         ),
         Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised"),
+        HELD,
         Choice("end of a line", "nobody has less than 85 % validation error, or 13 generations", "not published"),
         Choice("training", "20 epochs for the ancestor, 4 for an offspring", "not published"),
         TRAINING,

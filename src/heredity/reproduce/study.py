@@ -114,6 +114,11 @@ CALIBRATION = Choice(
     "one for clusters and one for synapses",
     "as printed, the formulas keep 25 to 42 % of the synapses a generation, the published totals imply 59 to 69 %",
 )
+HELD = Choice(
+    "sharpness of chances in the preset best",
+    "1, as printed",
+    "raised to a power under a constant that is held, chances let a line stand still once the weak are gone",
+)
 COUNTS = Choice(
     "what counts",
     "weights of layers that offspring inherit in part: neither biases nor the classifier; a kernel counts while it "
