@@ -173,7 +173,8 @@ if (facts.series.length) {
     const some = facts.series.some(({ points }) => points.some((point) => ofPoint(point, y)));
     if (!some) continue;
     const title = `${capital(MEASURES[y].name)} by ${MEASURES[x].name}`;
-    const chart = h("div", { class: "chart", role: "img", "aria-label": title });
+    const tall = facts.series.length + facts.curves.length > 4 ? " tall" : ""; // room for the legend
+    const chart = h("div", { class: `chart${tall}`, role: "img", "aria-label": title });
     document.getElementById("charts").append(h("figure", { class: "plot" }, h("h3", {}, title), chart));
     drawInto(chart, figureOf(y, x));
   }
