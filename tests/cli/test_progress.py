@@ -127,7 +127,7 @@ RESULT: dict[str, Any] = {
 def test_a_narrow_terminal_shows_fewer_columns_and_whole_numbers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, missing: list[str]
 ) -> None:
-    monkeypatch.setattr(anatomy, "_console", lambda: Console(width=width))
+    monkeypatch.setattr(anatomy, "console_for_tables", lambda: Console(width=width))
     anatomy.show_front(RESULT)
     header, first, second, _ = capsys.readouterr().out.splitlines()
     columns = {"member", "params", "of ancestor", "MACs", "bytes", "latency", "validation", "test", "parents"}

@@ -77,7 +77,7 @@ def test_a_forged_test_error(copy: Path) -> None:
             lambda record: record["birth"].update(parents=[77]),
             "what is stored is recorded as whole, found KeyError: 77",
         ),
-        (lambda record: record["birth"].update(parents=[]), "what is stored is recorded as whole, found ValueError"),
+        (lambda record: record["birth"].update(parents=[]), "found InputError: expected at least one parent"),
         (
             lambda record: record["birth"]["genome"]["tags"].update(nobody=[[0, 0]]),
             "what is stored is recorded as whole",

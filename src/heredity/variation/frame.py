@@ -60,8 +60,10 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
     A family of which no cluster is that common keeps one of the first parent's: the one that most others have.
 
     Raises:
-        InputError: the parents do not descend from one ancestor.
+        InputError: there are no parents, or they do not descend from one ancestor.
     """
+    if not parents:
+        raise InputError.of("at least one parent", "none", "give one")
     own = parents[0].genome
     for other in (parent.genome for parent in parents[1:]):
         if (other.constructor, other.inputs) != (own.constructor, own.inputs):
