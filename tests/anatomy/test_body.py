@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +65,32 @@ def test_deployed_networks_take_the_users_pixels(constructor) -> None:
     assert not deployed.training
     with torch.no_grad():
         assert torch.equal(deployed(images), network((images - mean) / std))
+
+
+TRAINED = """
+import torch
+from torch import nn
+from heredity.anatomy.body import ancestor, build
+from heredity.anatomy.build import tensors_of
+from heredity.anatomy.constructor import describe, provide
+from heredity.anatomy.inputs import InputForm
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+own = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 14, 1, 2), nn.Flatten(), nn.Linear(896, 4))
+provide(own)
+first = ancestor(describe(own, {}), InputForm((3, 16, 16)))
+for _ in range(5):
+    network = build(first.genome, tensors_of(own))
+    network(torch.randn(128, 3, 16, 16)).pow(2).sum().backward()
+    rubbish = [bytearray(size) for size in (100, 1000, 5000, 20000, 100000)]
+    del rubbish
+print(network[1].weight.grad.abs().sum().isfinite().item())
+"""
+
+
+def test_a_strided_projection_of_few_channels_trains_without_harm() -> None:
+    """oneDNN writes past its memory there if images lie channels last; glibc's checks make it certain to be noticed."""
+    checked = {"LD_PRELOAD": "libc_malloc_debug.so.0", "MALLOC_CHECK_": "3"}
+    done = subprocess.run([sys.executable, "-c", TRAINED], capture_output=True, text=True, env=os.environ | checked)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -56,14 +56,37 @@ def build(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
     """An individual's network with these weights; it takes normalised input (see `deploy` for the user's form).
 
     Convolutions on images lie in memory channels last: on a CPU a LeNet of 20-50 filters is then twice as fast forward
-    and 1.5 times in training; one of 3-6 filters is a tenth slower.
+    and 1.5 times in training; one of 3-6 filters is a tenth slower. `_spared` are left as they were.
     """
     first = ancestor(genome.constructor, genome.inputs)
     module = skeleton(first.module)
     load(module, tensors)
     conform(module, first.anatomy.follows)
-    images = any(tensor.dim() == 4 for tensor in tensors.values())
-    return module.to(memory_format=torch.channels_last) if images else module
+    if any(tensor.dim() == 4 for tensor in tensors.values()):
+        module.to(memory_format=torch.channels_last)
+        for layer in filter(_spared, module.modules()):
+            layer.to(memory_format=torch.contiguous_format)
+            layer.register_forward_pre_hook(_contiguous)
+    return module
+
+
+BLOCK = 16
+"""Channels that oneDNN works on at a time, at most: 8 with AVX2, 16 with AVX-512."""
+
+
+def _spared(layer: nn.Module) -> bool:
+    """Whether a layer must not lie channels last: a strided 1x1 convolution of few inputs.
+
+    oneDNN writes past its memory there when it computes the weights' gradient (uxlfoundation/oneDNN, issue 6035); seen
+    with torch 2.15. Projections of residual networks become such layers as they shrink.
+    """
+    if not isinstance(layer, nn.Conv2d):
+        return False
+    return layer.kernel_size == (1, 1) and max(layer.stride) > 1 and layer.weight.shape[1] < BLOCK
+
+
+def _contiguous(_: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (inputs[0].contiguous(),)
 
 
 def fresh_tensors(constructor: Constructor, seed: int) -> dict[str, torch.Tensor]:
