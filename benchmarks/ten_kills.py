@@ -20,24 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from heredity.testing.processes import family
 from heredity.testing.runs import essence
 
 PATIENCE = 15.0
 """Seconds in which everything must be gone."""
-
-
-def session(leader: int) -> set[int]:
-    """The living processes of a session."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(its) == leader and state not in "ZX":
-                found.add(int(entry.name))
-    return found
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -76,7 +63,7 @@ def kill_later(process: subprocess.Popen[bytes], births: int, seconds: float, gr
         process.wait()
         time.sleep(1)
         before, until = contents(out), time.monotonic() + PATIENCE
-        while left := session(process.pid):
+        while left := family(process.pid):
             if time.monotonic() > until:
                 sys.exit(f"processes {left} outlive the loop")
             time.sleep(0.1)

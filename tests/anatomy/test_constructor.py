@@ -12,19 +12,11 @@ from heredity.anatomy import constructor
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import INSTANCE, Constructor, describe, find_model, provide, resolve, structure_of
 from heredity.anatomy.inputs import InputForm
-from heredity.errors import HeredityError, InputError, ModelError
+from heredity.errors import InputError, ModelError
+from heredity.testing.refusals import expect_one_line
 from heredity.zoo import ZOO
 
 OFFERED = {"input_shape": (1, 8, 8), "n_classes": 4}
-
-
-def one_line(caught: pytest.ExceptionInfo[HeredityError], *words: str) -> None:
-    message = str(caught.value)
-    assert message.startswith("expected ")
-    assert "\n" not in message
-    assert message.count("; ") >= 2, message
-    for word in words:
-        assert word in message
 
 
 @pytest.fixture
@@ -84,7 +76,7 @@ def test_networks_of_torchvision_and_timm_are_recorded_with_their_package() -> N
     assert find_model("timm/resnet10t")[0] == "timm/resnet10t"
     with pytest.raises(ModelError) as caught:
         describe("squeezenet1_1", {"input_shape": (1, 8, 8), "n_classes": 4})
-    one_line(caught, "images of 3 channels", "(1, 8, 8)")
+    expect_one_line(caught, "images of 3 channels", "(1, 8, 8)")
 
 
 def test_building_follows_the_random_state_and_describing_leaves_it(file: Path) -> None:
@@ -116,7 +108,7 @@ def test_building_follows_the_random_state_and_describing_leaves_it(file: Path) 
 def test_unknown_names_list_what_is_known(reference: str, words: tuple[str, ...]) -> None:
     with pytest.raises(InputError) as caught:
         describe(reference, OFFERED)
-    one_line(caught, *words)
+    expect_one_line(caught, *words)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +123,14 @@ def test_unknown_names_list_what_is_known(reference: str, words: tuple[str, ...]
 def test_files_without_a_network(file: Path, name: str, words: tuple[str, ...]) -> None:
     with pytest.raises(InputError) as caught:
         describe(f"{file}:{name}", OFFERED)
-    one_line(caught, *words)
+    expect_one_line(caught, *words)
 
 
 def test_a_file_that_does_not_import(file: Path) -> None:
     file.write_text("import torch\nthis is no Python")
     with pytest.raises(InputError) as caught:
         describe(f"{file}:small", OFFERED)
-    one_line(caught, str(file), "SyntaxError")
+    expect_one_line(caught, str(file), "SyntaxError")
 
 
 def test_a_changed_file_is_refused(file: Path) -> None:
@@ -146,14 +138,14 @@ def test_a_changed_file_is_refused(file: Path) -> None:
     file.write_text(file.read_text() + "\n# only a comment\n")
     with pytest.raises(ModelError) as caught:
         made.build()
-    one_line(caught, str(file), "changed")
+    expect_one_line(caught, str(file), "changed")
 
 
 def test_another_network_under_the_same_name_is_refused() -> None:
     made = describe("lenet-300-100", OFFERED)
     with pytest.raises(ModelError) as caught:
         msgspec.structs.replace(made, keywords={"input_shape": (1, 8, 8), "n_classes": 5}).build()
-    one_line(caught, "lenet-300-100")
+    expect_one_line(caught, "lenet-300-100")
 
 
 class TestInstances:
@@ -171,7 +163,7 @@ class TestInstances:
         monkeypatch.setattr(constructor, "_provided", {})
         with pytest.raises(ModelError) as caught:
             made.build()
-        one_line(caught, "hand it over again")
+        expect_one_line(caught, "hand it over again")
         provide(nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2)))
         with pytest.raises(ModelError):
             made.build()
@@ -191,7 +183,7 @@ class TestInstances:
         assert made.build().out_features == 4
         with pytest.raises(ModelError) as caught:
             describe(lambda: "nothing", OFFERED)
-        one_line(caught, "a str")
+        expect_one_line(caught, "a str")
 
 
 def test_structure_sees_types_names_and_shapes() -> None:

@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from heredity.api.evolve import evolve
 from heredity.run.run import Run
-from heredity.testing.runs import QUICK
+from heredity.testing.runs import small_run
 
 
 @pytest.fixture(scope="session")
 def finished(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on 3x3 images of bytes, developed in this process."""
-    return evolve(
-        f"{users}:on_images",
-        f"{users}:images",
-        generations=2,
-        strategy_options=QUICK,
-        workers=0,
-        out=tmp_path_factory.mktemp("runs") / "finished",
-    )
+    return small_run(users, tmp_path_factory.mktemp("runs") / "finished")

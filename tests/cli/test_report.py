@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heredity.anatomy.constructor import describe
-from heredity.anatomy.inputs import InputForm
-from heredity.run.settings import RunSettings
-from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
 from heredity.store.store import Store
+from heredity.testing.runs import some_settings
 
 from .conftest import Heredity
 
@@ -17,23 +14,7 @@ from .conftest import Heredity
 def begun(folder: Path) -> None:
     """A run that was killed before its first birth was recorded."""
     Store.create(folder).close()
-    settings = RunSettings(
-        constructor=describe("lenet5", {"input_shape": (1, 8, 8), "n_classes": 10}),
-        inputs=InputForm((1, 8, 8)),
-        data="digits",
-        task="digest",
-        n_classes=10,
-        strategy="synthesis",
-        strategy_settings={},
-        seed=0,
-        generations=3,
-        budget_seconds=None,
-        cost="params",
-        targets=Targets(),
-        workers=0,
-        graph_bytes=1000,
-    )
-    write_json(RunFolder(folder).settings, settings)
+    write_json(RunFolder(folder).settings, some_settings())
 
 
 def test_the_path_is_told(heredity: Heredity, tmp_path: Path) -> None:

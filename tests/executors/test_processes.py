@@ -21,6 +21,7 @@ from heredity.errors import InputError
 from heredity.executors.base import Executor, Nursery, OnBeat, Request
 from heredity.executors.processes import Processes, refuse_inside_worker
 from heredity.testing.executors import ExecutorContract, Village, by_number
+from heredity.testing.processes import family
 from heredity.variation.founding import Founding
 
 
@@ -165,20 +166,6 @@ def start(script: str, folder: Path, *, stdin: bool = False) -> subprocess.Popen
             text=True,
             start_new_session=True,
         )
-
-
-def family(session: int) -> dict[int, int]:
-    """The living processes of a session, each with its parent: the loop, its fork server, its workers."""
-    found: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, parent, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(its) == session and state not in "ZX":
-                found[int(entry.name)] = int(parent)
-    return found
 
 
 def wait_until_gone(pids: Callable[[], set[int]], seconds: float = 3.0) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import pytest
 
 from heredity.anatomy.body import ancestor
@@ -16,7 +15,7 @@ from heredity.development.recipe import Culture, Recipe
 from heredity.export.facts import facts_page, line_of
 from heredity.export.member import File
 from heredity.run.settings import RunSettings
-from heredity.run.targets import Targets
+from heredity.testing.runs import some_settings
 from heredity.variation import Founding, MagnitudeRemoval
 from heredity.variation.environment import Environment
 
@@ -30,23 +29,16 @@ FILES = [
 
 
 def settings(**changes: Any) -> RunSettings:
-    made = RunSettings(
-        constructor=LENET,
-        inputs=FORM,
-        data="/home/me/my_data.py:splits",
-        task="0123abcd",
-        n_classes=10,
-        strategy="synthesis",
-        strategy_settings={},
-        seed=7,
-        generations=2,
-        budget_seconds=None,
-        cost="params",
-        targets=Targets(),
-        workers=1,
-        graph_bytes=900,
-    )
-    return msgspec.structs.replace(made, **changes)
+    given: dict[str, Any] = {
+        "constructor": LENET,
+        "inputs": FORM,
+        "data": "/home/me/my_data.py:splits",
+        "seed": 7,
+        "generations": 2,
+        "workers": 1,
+        "graph_bytes": 900,
+    }
+    return some_settings(**{**given, **changes})
 
 
 def family() -> dict[int, Individual]:

@@ -11,7 +11,6 @@ import pytest
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import InputForm
-from heredity.api.evolve import evolve
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
 from heredity.report.facts import facts
@@ -19,7 +18,7 @@ from heredity.report.records import Facts
 from heredity.run.run import Run
 from heredity.run.settings import RunSettings
 from heredity.run.targets import Targets
-from heredity.testing.runs import QUICK
+from heredity.testing.runs import small_run, some_settings
 from heredity.variation.cloning import Cloning
 
 FAMILIES = {"features.0": 20, "features.3": 50, "head.1": 500}
@@ -29,15 +28,7 @@ FORM = InputForm((1, 28, 28))
 @pytest.fixture(scope="session")
 def finished(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on 3x3 images of bytes, with a ceiling that is met."""
-    return evolve(
-        f"{users}:on_images",
-        f"{users}:images",
-        generations=2,
-        strategy_options=QUICK,
-        targets=Targets(max_params=150),
-        workers=0,
-        out=tmp_path_factory.mktemp("runs") / "finished",
-    )
+    return small_run(users, tmp_path_factory.mktemp("runs") / "finished", targets=Targets(max_params=150))
 
 
 def somebody(
@@ -61,23 +52,14 @@ def somebody(
 
 def settings(**changes: Any) -> RunSettings:
     """Settings as `run.json` has them."""
-    given = {
+    given: dict[str, Any] = {
         "constructor": Constructor("net.py:net", {}, "structure"),
         "inputs": FORM,
         "data": "mnist",
-        "task": "digest",
-        "n_classes": 10,
-        "strategy": "synthesis",
         "strategy_settings": {"population": 8, "culture": {"weight": 0.9}},
-        "seed": 0,
-        "generations": 3,
-        "budget_seconds": None,
-        "cost": "params",
-        "targets": Targets(),
         "workers": 2,
-        "graph_bytes": 1000,
     }
-    return RunSettings(**{**given, **changes})
+    return some_settings(**{**given, **changes})
 
 
 def told(individuals: Sequence[Individual], *, folder: Path = Path("runs/x"), **changes: Any) -> Facts:

@@ -19,6 +19,7 @@ from heredity.api import evolve as facade
 from heredity.api.evolve import evolve, resume
 from heredity.errors import StoreError
 from heredity.store.store import Store
+from heredity.testing.processes import family
 from heredity.testing.runs import QUICK, essence
 
 
@@ -133,27 +134,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def session(leader: int) -> set[int]:
-    """Living processes of a session."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            except OSError:
-                continue
-            if int(its) == leader and state not in "ZX":
-                found.add(int(entry.name))
-    return found
-
-
 def gone(process: subprocess.Popen[str]) -> bool:
     """Whether it and all that it started end soon."""
     process.wait(10)
     until = time.monotonic() + 10
-    while session(process.pid) and time.monotonic() < until:
+    while family(process.pid) and time.monotonic() < until:
         time.sleep(0.02)
-    return not session(process.pid)
+    return not family(process.pid)
 
 
 @pytest.fixture
@@ -161,7 +148,7 @@ def running() -> Iterator[list[subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
     yield started
     for process in started:
-        for pid in session(process.pid):
+        for pid in family(process.pid):
             os.kill(pid, signal.SIGKILL)
         process.communicate()
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from heredity.errors import StoreError
 from heredity.store import files
 from heredity.store.blobs import BlobStore, _decode, _encode
-from heredity.testing.store import expect_one_line, sample_organism
+from heredity.testing.refusals import expect_one_line
+from heredity.testing.store import sample_organism
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from heredity.errors import StoreError
 from heredity.store.files import io_errors, make_folder, write_atomically
-from heredity.testing.store import expect_one_line
+from heredity.testing.refusals import expect_one_line
 
 
 def test_content_is_replaced_and_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

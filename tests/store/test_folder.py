@@ -14,7 +14,7 @@ import pytest
 
 from heredity.errors import StoreError
 from heredity.store.folder import RunFolder, read_json, write_json
-from heredity.testing.store import expect_one_line
+from heredity.testing.refusals import expect_one_line
 
 
 def test_a_second_run_is_refused_with_the_first_ones_process(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from heredity.store import schema
 from heredity.store.folder import RunFolder
 from heredity.store.migrations import MIGRATIONS, applied
 from heredity.store.store import Store
-from heredity.testing.store import expect_one_line, failed
+from heredity.testing.refusals import expect_one_line
+from heredity.testing.store import failed
 
 
 def columns(metadata: MetaData) -> dict[str, list[tuple[object, ...]]]:

@@ -13,7 +13,13 @@ from unittest import mock
 import msgspec
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
+from heredity.anatomy.constructor import describe
+from heredity.anatomy.inputs import InputForm
+from heredity.api.evolve import evolve
 from heredity.development.birth import Individual
+from heredity.run.run import Run
+from heredity.run.settings import RunSettings
+from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, read_json
 from heredity.store.store import Store
 
@@ -84,6 +90,33 @@ def quick_exports() -> Generator[None]:
     """The exporter reads its whole library for every export, which takes a second; in here it does so once."""
     with mock.patch.object(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib))):
         yield
+
+
+def small_run(users: Path, out: Path, **options: Any) -> Run:
+    """A finished run on 3x3 images of bytes, developed in this process; `options` are those of `evolve`."""
+    given: dict[str, Any] = {"generations": 2, "strategy_options": QUICK, "workers": 0, **options}
+    return evolve(f"{users}:on_images", f"{users}:images", out=out, **given)
+
+
+def some_settings(**changes: Any) -> RunSettings:
+    """Settings as `run.json` has them: of LeNet-5 on 8x8 images, but for `changes`."""
+    given: dict[str, Any] = {
+        "constructor": describe("lenet5", {"input_shape": (1, 8, 8), "n_classes": 10}),
+        "inputs": InputForm((1, 8, 8)),
+        "data": "digits",
+        "task": "0123abcd",
+        "n_classes": 10,
+        "strategy": "synthesis",
+        "strategy_settings": {},
+        "seed": 0,
+        "generations": 3,
+        "budget_seconds": None,
+        "cost": "params",
+        "targets": Targets(),
+        "workers": 0,
+        "graph_bytes": 1000,
+    }
+    return RunSettings(**{**given, **changes})
 
 
 def essence(folder: Path) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
-from heredity.errors import HeredityError, StoreError
+from heredity.errors import StoreError
 from heredity.store.store import Store
+from heredity.testing.refusals import expect_one_line
 from heredity.types import Tensors
 from heredity.variation.cloning import Cloning
 from heredity.variation.operator import Masks, Organism, mask_digest
@@ -70,15 +71,6 @@ def developed(store: Store, number: int) -> Individual:
 def failed(number: int) -> Individual:
     """An individual that did not live."""
     return Individual(sample_birth(number), "failed", reason="diverged at step 3: 'loss' was NaN\nénd")
-
-
-def expect_one_line(caught: pytest.ExceptionInfo[HeredityError], *words: object) -> None:
-    """A message is one line that names these, and says what to do."""
-    message = str(caught.value)
-    if "\n" in message or not message.startswith("expected ") or message.count("; ") < 2:
-        pytest.fail(f"not one line of what was expected, what came and what to do: {message!r}")
-    if missing := [word for word in words if str(word) not in message]:
-        pytest.fail(f"{message!r} does not name {missing}")
 
 
 def same_organism(one: Organism, other: Organism) -> bool:

@@ -12,8 +12,9 @@ from pyarrow import parquet
 
 from heredity.development.datasets import load_task
 from heredity.errors import DataError
+from heredity.testing.refusals import expect_one_line
 
-from .conftest import one_line, rows
+from .conftest import rows
 
 
 def test_real_images(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,10 +42,10 @@ def test_real_images(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_missing_files_and_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_task("cifar10", seed=0, data_dir=tmp_path)
-    one_line(caught, f"a parquet file {tmp_path / 'cifar10' / 'train.parquet'}", "no such file")
+    expect_one_line(caught, f"a parquet file {tmp_path / 'cifar10' / 'train.parquet'}", "no such file")
     (tmp_path / "cifar10").mkdir()
     for kind in ("train", "test"):
         parquet.write_table(pa.table({"image": [b""], "label": [0]}), tmp_path / "cifar10" / f"{kind}.parquet")
     with pytest.raises(DataError) as caught:
         load_task("cifar10", seed=0, data_dir=tmp_path)
-    one_line(caught, "a column 'img' in cifar10", "it has columns image, label")
+    expect_one_line(caught, "a column 'img' in cifar10", "it has columns image, label")

@@ -8,8 +8,9 @@ from sklearn.datasets import load_digits
 from heredity.development.datasets import load_task
 from heredity.development.task import Split
 from heredity.errors import DataError
+from heredity.testing.refusals import expect_one_line
 
-from .conftest import one_line, rows
+from .conftest import rows
 
 
 class TestDigits:
@@ -38,9 +39,9 @@ class TestDigits:
     def test_shares_that_are_none(self, share: str) -> None:
         with pytest.raises(DataError) as caught:
             load_task(f"digits:{share}", seed=0)
-        one_line(caught, f"digits:{share}", "(0, 100]")
+        expect_one_line(caught, f"digits:{share}", "(0, 100]")
 
     def test_a_share_too_small_to_learn_from(self) -> None:
         with pytest.raises(DataError) as caught:
             load_task("digits:0.01%", seed=0)
-        one_line(caught, "2 classes")
+        expect_one_line(caught, "2 classes")

@@ -9,8 +9,7 @@ from PIL import Image
 
 from heredity.development.datasets import load_task
 from heredity.errors import DataError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 
 def paint(place: Path, shade: int, n: int = 8, size: tuple[int, int] = (4, 5)) -> Path:
@@ -60,14 +59,14 @@ def test_options(tmp_path: Path) -> None:
     assert len(task.train) == 15
     with pytest.raises(DataError) as caught:
         load_task(str(tmp_path), seed=0)
-    one_line(caught, f"4x6 in a/0.png in {tmp_path}, 6x4 in b/0.png in {tmp_path}", ":size=")
+    expect_one_line(caught, f"4x6 in a/0.png in {tmp_path}, 6x4 in b/0.png in {tmp_path}", ":size=")
 
 
 class TestRefusals:
     def refused(self, folder: Path, *words: str) -> None:
         with pytest.raises(DataError) as caught:
             load_task(str(folder), seed=0)
-        one_line(caught, *words)
+        expect_one_line(caught, *words)
 
     def test_an_empty_folder(self, tmp_path: Path) -> None:
         self.refused(tmp_path, f"a folder for each class in {tmp_path}", "came an empty one")

@@ -13,8 +13,7 @@ from heredity.development.criteria import Classification, MultiLabel, Regression
 from heredity.development.datasets import as_task
 from heredity.development.task import Split, Task
 from heredity.errors import DataError, InputError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 X, Y = torch.rand(80, 3), torch.arange(80) % 4
 
@@ -67,7 +66,7 @@ class TestWhatUsersHandOver:
         broken = Task("t", Split(X, Y), Split(X, Y), Split(X, Y), 3, task.inputs)
         with pytest.raises(DataError) as caught:
             as_task(broken, seed=0)
-        one_line(caught, "labels below 3")
+        expect_one_line(caught, "labels below 3")
 
     @pytest.mark.parametrize(
         ("given", "words"),
@@ -96,7 +95,7 @@ class TestWhatUsersHandOver:
     def test_what_is_no_data(self, given: object, words: tuple[str, ...]) -> None:
         with pytest.raises(DataError) as caught:
             as_task(given, seed=0, name="mine")
-        one_line(caught, "mine" if words[0][0] not in "14" else "parts", *words)
+        expect_one_line(caught, "mine" if words[0][0] not in "14" else "parts", *words)
 
     def test_what_is_to_be_learnt_follows_from_the_labels(self) -> None:
         rich = Examples(*((x, float(y)) for x, y in zip(X, Y, strict=True)))
@@ -141,12 +140,12 @@ class TestWhatUsersHandOver:
         odd = Examples((Image.fromarray(pixels[0]), 0), (Image.fromarray(pixels[0, :3]), 1))
         with pytest.raises(DataError) as caught:
             as_task(odd, seed=0, name="mine")
-        one_line(caught, "5x4 in example 0 of mine, 5x3 in example 1 of mine")
+        expect_one_line(caught, "5x4 in example 0 of mine, 5x3 in example 1 of mine")
 
     def test_class_weights_of_another_number(self) -> None:
         with pytest.raises(InputError) as caught:
             as_task((X, Y), seed=0, criterion=Classification([1, 2]))
-        one_line(caught, "2 for 4 classes")
+        expect_one_line(caught, "2 for 4 classes")
 
     def test_a_data_set_that_fails(self) -> None:
         class Failing(Examples):
@@ -155,4 +154,4 @@ class TestWhatUsersHandOver:
 
         with pytest.raises(DataError) as caught:
             as_task(Failing(1, 2), seed=0, name="mine")
-        one_line(caught, "KeyError: 'no such file'")
+        expect_one_line(caught, "KeyError: 'no such file'")

@@ -11,8 +11,7 @@ from PIL import Image
 
 from heredity.development.datasets import load_task
 from heredity.errors import DataError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 datasets = pytest.importorskip("datasets")
 
@@ -56,7 +55,7 @@ def test_no_training_split(hub: dict[str, object]) -> None:
     hub["x"] = datasets.DatasetDict(test=datasets.Dataset.from_dict({"a": [1.0], "label": [0]}))
     with pytest.raises(DataError) as caught:
         load_task("hub:x", seed=0)
-    one_line(caught, "a split train in x", "came test")
+    expect_one_line(caught, "a split train in x", "came test")
 
 
 def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +63,7 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DataError) as caught:
         load_task("hub:nobody/has-this-one", seed=0)
-    one_line(caught, "data set nobody/has-this-one on the Hugging Face hub", "check its name and the network")
+    expect_one_line(caught, "data set nobody/has-this-one on the Hugging Face hub", "check its name and the network")
 
 
 def test_retries_are_not_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,7 +77,7 @@ def test_retries_are_not_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Lo
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     with pytest.raises(DataError) as caught:
         load_task("hub:someone/digits", seed=0)
-    one_line(caught, "came ConnectionError: Couldn't reach it; check its name")
+    expect_one_line(caught, "came ConnectionError: Couldn't reach it; check its name")
     assert not caplog.records
     assert logger.level == level
 

@@ -10,8 +10,7 @@ from PIL import Image
 
 from heredity.development.datasets.images import CHUNK, decode
 from heredity.errors import DataError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 COINS = np.random.default_rng(0)
 
@@ -88,14 +87,14 @@ class TestModes:
     def test_numbers_of_32_bits_are_refused(self) -> None:
         with pytest.raises(DataError) as caught:
             decode([Image.fromarray(np.zeros((2, 2), np.float32))], called)
-        one_line(caught, "image 0", "8 or 16 bits", "mode F")
+        expect_one_line(caught, "image 0", "8 or 16 bits", "mode F")
 
 
 def test_mixed_sizes_name_two_and_the_remedy() -> None:
     images = [png(Image.fromarray(colours(*size))) for size in ((4, 6), (4, 6), (6, 4))]
     with pytest.raises(DataError) as caught:
         decode(images, called)
-    one_line(caught, "images of one size", "6x4 in image 0, 4x6 in image 2", "size=64x64")
+    expect_one_line(caught, "images of one size", "6x4 in image 0, 4x6 in image 2", "size=64x64")
     assert decode(images, called, (5, 7)).shape == (3, 3, 5, 7)
 
 
@@ -114,4 +113,4 @@ def test_damaged_images_are_named(tmp_path: Path, damage: str) -> None:
     for images in ([sound, bad], [bad, sound]):
         with pytest.raises(DataError) as caught:
             decode(images, called)
-        one_line(caught, f"image {images.index(bad)} to be an image", "replace or remove")
+        expect_one_line(caught, f"image {images.index(bad)} to be an image", "replace or remove")

@@ -11,8 +11,9 @@ import torch
 from heredity.development.datasets import load_task
 from heredity.development.task import Split
 from heredity.errors import DataError
+from heredity.testing.refusals import expect_one_line
 
-from .conftest import one_line, rows
+from .conftest import rows
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -80,7 +81,7 @@ class TestMnist:
             path.write_bytes(damage(raw))
         with pytest.raises(DataError) as caught:
             load_task("mnist", seed=0, data_dir=folder)
-        one_line(caught, "train-images-idx3-ubyte[.gz]", str(path.parent))
+        expect_one_line(caught, "train-images-idx3-ubyte[.gz]", str(path.parent))
 
     @pytest.mark.parametrize("n", [239, 241])
     def test_images_and_labels_of_different_number(self, folder: Path, n: int) -> None:
@@ -88,16 +89,16 @@ class TestMnist:
         labels.write_bytes(idx((np.arange(n) % 10).astype(np.uint8)))
         with pytest.raises(DataError) as caught:
             load_task("mnist", seed=0, data_dir=folder)
-        one_line(caught, f"240 and {n}")
+        expect_one_line(caught, f"240 and {n}")
 
     def test_no_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("HEREDITY_DATA", raising=False)
         with pytest.raises(DataError) as caught:
             load_task("mnist", seed=0)
-        one_line(caught, "--data-dir", "HEREDITY_DATA")
+        expect_one_line(caught, "--data-dir", "HEREDITY_DATA")
         with pytest.raises(DataError) as caught:
             load_task("mnist", seed=0, data_dir=tmp_path / "missing")
-        one_line(caught, str(tmp_path / "missing"))
+        expect_one_line(caught, str(tmp_path / "missing"))
 
 
 def _long(split: Split) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,8 +7,7 @@ import pytest
 
 from heredity.development.datasets import load_task
 from heredity.errors import InputError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ from .conftest import one_line
 def test_unknown_names_list_the_valid_ones(reference: str, words: tuple[str, ...]) -> None:
     with pytest.raises(InputError) as caught:
         load_task(reference, seed=0)
-    one_line(caught, *words)
+    expect_one_line(caught, *words)
 
 
 class TestFiles:
@@ -84,4 +83,4 @@ class TestFiles:
     def test_what_is_no_data(self, file: Path, name: str, words: tuple[str, ...]) -> None:
         with pytest.raises(InputError) as caught:
             load_task(f"{file}:{name}", seed=0)
-        one_line(caught, *words)
+        expect_one_line(caught, *words)

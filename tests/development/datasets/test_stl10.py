@@ -8,8 +8,7 @@ import torch
 
 from heredity.development.datasets import load_task
 from heredity.errors import DataError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def test_files_that_are_missing_or_cut(folder: Path, file: str) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError) as caught:
         load_task("stl10", seed=0, data_dir=folder)
-    one_line(caught, "27,648 bytes an image", file[:-5])
+    expect_one_line(caught, "27,648 bytes an image", file[:-5])
     path.unlink()
     with pytest.raises(DataError) as caught:
         load_task("stl10", seed=0, data_dir=folder)
-    one_line(caught, f"the file {file} in {path.parent}", "no such file")
+    expect_one_line(caught, f"the file {file} in {path.parent}", "no such file")

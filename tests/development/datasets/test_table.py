@@ -15,8 +15,7 @@ from pyarrow import parquet
 from heredity.development.criteria import MultiLabel, Regression
 from heredity.development.datasets import load_task
 from heredity.errors import DataError
-
-from .conftest import one_line
+from heredity.testing.refusals import expect_one_line
 
 N = 40
 
@@ -117,7 +116,7 @@ def test_refusals(tmp_path: Path, kind: str) -> None:
     content, options, words = REFUSALS[kind]
     with pytest.raises(ValueError, match="expected") as caught:
         load_task(write(tmp_path / "t.parquet", content) + options, seed=0)
-    one_line(caught, *words)
+    expect_one_line(caught, *words)
 
 
 def test_files_that_are_no_parquet(tmp_path: Path) -> None:
@@ -132,10 +131,10 @@ def test_files_that_are_no_parquet(tmp_path: Path) -> None:
             bad.write_bytes(content)
         with pytest.raises(DataError) as caught:
             load_task(str(bad), seed=0)
-        one_line(caught, f"a parquet file {bad}", *words)
+        expect_one_line(caught, f"a parquet file {bad}", *words)
     with pytest.raises(DataError) as caught:
         load_task(",".join([str(bad)] * 4), seed=0)
-    one_line(caught, "4 files")
+    expect_one_line(caught, "4 files")
 
 
 def test_tables_that_disagree(tmp_path: Path) -> None:
@@ -146,4 +145,4 @@ def test_tables_that_disagree(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError) as caught:
             load_task(f"{first},{write(tmp_path / 'b.parquet', other)}", seed=0)
-        one_line(caught, *words)
+        expect_one_line(caught, *words)
