@@ -5,18 +5,20 @@ A message is one line and says three things: what was expected, what came, and w
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class HeredityError(Exception):
     """Root of every error that heredity raises on purpose."""
 
+    @classmethod
+    def of(cls, expected: str, came: object, remedy: str) -> Self:
+        """The error with its three parts: what was expected, what came, what to do."""
+        return cls(" ".join(f"expected {expected}; came {came}; {remedy}".split()))
+
 
 class InputError(HeredityError, ValueError):
     """What the user gave cannot be used: a name, an option, a file, a setting."""
-
-    @classmethod
-    def of(cls, expected: str, came: object, remedy: str) -> InputError:
-        """The error with its three parts: what was expected, what came, what to do."""
-        return cls(" ".join(f"expected {expected}; came {came}; {remedy}".split()))
 
 
 class ModelError(InputError):

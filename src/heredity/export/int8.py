@@ -21,10 +21,10 @@ import onnx
 import torch
 
 from heredity.development.task import Split, Task
-from heredity.errors import DataError, ExportError
+from heredity.errors import DataError
 from heredity.export.compare import Fidelity, fidelity
 from heredity.export.onnx import INPUT, OUTPUT, answer_of
-from heredity.export.quiet import cause_of, quiet
+from heredity.export.quiet import expecting
 from heredity.measures.error import as_user_has_it
 from heredity.rng import generator
 from heredity.variation.operator import Organism
@@ -85,26 +85,22 @@ def convert(content: bytes, examples: torch.Tensor) -> bytes:
     _constants_to_initialisers(model)
     onnx.helper.set_model_props(model, dict([PREPARED]))
     whole = {"quant_type": QuantType.QInt8, "symmetric": True, "reduce_range": True}
-    try:
-        with tempfile.TemporaryDirectory() as folder, quiet():
-            path = Path(folder) / "model.onnx"
-            quantize_static(
-                model,
-                path,
-                cast(Any, _Batches(examples)),
-                quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=[*LAYERS, *BETWEEN],
-                per_channel=True,
-                reduce_range=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                extra_options={"TensorQuantOverrides": {name: [whole] for name in _whole(model)}},
-            )
-            quantised = onnx.load(path)
-    except Exception as error:
-        raise ExportError(
-            f"expected a network that onnxruntime can quantise; came {cause_of(error)}; export it in another format"
-        ) from error
+    refusal = expecting("a network that onnxruntime can quantise", "export it in another format")
+    with refusal, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        quantize_static(
+            model,
+            path,
+            cast(Any, _Batches(examples)),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*LAYERS, *BETWEEN],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": {name: [whole] for name in _whole(model)}},
+        )
+        quantised = onnx.load(path)
     return _bare(quantised)
 
 

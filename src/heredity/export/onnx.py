@@ -23,7 +23,7 @@ from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.trial import random_weights
 from heredity.errors import ExportError
 from heredity.export.compare import Answer, check_equal
-from heredity.export.quiet import cause_of, quiet
+from heredity.export.quiet import expecting
 from heredity.export.trace import BATCH, traced
 from heredity.measures.latency import latency_ms
 from heredity.measures.size import params
@@ -61,23 +61,19 @@ def convert(organism: Organism) -> bytes:
         ExportError: torch cannot export it.
     """
     program = traced(organism)
-    try:
-        with quiet():
-            made = torch.onnx.export(
-                program,
-                dynamo=True,
-                dynamic_shapes=({0: Dim(BATCH)},),  # for the name
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                external_data=False,
-                verbose=False,
-            )
-    except Exception as error:
-        raise ExportError(
-            f"expected a network that ONNX can hold; came {cause_of(error)}; change what it says, or name another"
-        ) from error
+    what, remedy = "a network that ONNX can hold", "change what it says, or name another"
+    with expecting(what, remedy):
+        made = torch.onnx.export(
+            program,
+            dynamo=True,
+            dynamic_shapes=({0: Dim(BATCH)},),  # for the name
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            external_data=False,
+            verbose=False,
+        )
     if made is None:
-        raise ExportError("expected a network that ONNX can hold; came nothing from torch's exporter; name another")
+        raise ExportError.of(what, "nothing from torch's exporter", remedy)
     return _bare(made.model_proto, program.state_dict)
 
 
@@ -96,16 +92,13 @@ def answer_of(content: bytes) -> Answer:
     Raises:
         ExportError: onnxruntime cannot run it.
     """
-    try:
+    runs = "a file that onnxruntime can run", "change what it says, or use another format"
+    with expecting(*runs):
         session = session_of(content)
-    except Exception as error:
-        raise _cannot_run(error) from error
 
     def answer(batch: torch.Tensor) -> torch.Tensor:
-        try:
+        with expecting(*runs):
             (outputs,) = session.run([OUTPUT], {INPUT: batch.numpy()})
-        except Exception as error:
-            raise _cannot_run(error) from error
         return torch.from_numpy(np.asarray(outputs))
 
     return answer
@@ -137,12 +130,6 @@ def graph_bytes(constructor: Constructor, inputs: InputForm) -> int:
     weights = random_weights(first.module, first.anatomy)
     content = to_onnx(Organism(first.genome, {name: tensor.float() for name, tensor in weights.items()}))
     return len(content) - 4 * params(first.anatomy)
-
-
-def _cannot_run(error: Exception) -> ExportError:
-    return ExportError(
-        f"expected a file that onnxruntime can run; came {cause_of(error)}; change what it says, or use another format"
-    )
 
 
 def _bare(model: Any, weights: Mapping[str, torch.Tensor]) -> bytes:

@@ -12,9 +12,8 @@ import io
 import torch
 from torch.fx import GraphModule
 
-from heredity.errors import ExportError
 from heredity.export.compare import Answer, check_equal
-from heredity.export.quiet import cause_of, quiet
+from heredity.export.quiet import expecting
 from heredity.export.trace import traced
 from heredity.variation.operator import Organism
 
@@ -36,13 +35,8 @@ def convert(organism: Organism) -> bytes:
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, GraphModule) else ():
             node.meta.pop("stack_trace", None)  # it holds the paths of this machine
-    try:
-        with quiet():
-            torch.export.save(program, buffer)
-    except Exception as error:
-        raise ExportError(
-            f"expected a network that torch can save; came {cause_of(error)}; export it in another format"
-        ) from error
+    with expecting("a network that torch can save", "export it in another format"):
+        torch.export.save(program, buffer)
     return buffer.getvalue()
 
 
@@ -56,23 +50,12 @@ def check(content: bytes, organism: Organism) -> float:
 
 
 def _answer_of(content: bytes) -> Answer:
-    try:
-        with quiet():
-            module = torch.export.load(io.BytesIO(content)).module()
-    except Exception as error:
-        raise _cannot_run(error) from error
+    runs = "a program that torch can run", "change what it says, or use another format"
+    with expecting(*runs):
+        module = torch.export.load(io.BytesIO(content)).module()
 
     def answer(batch: torch.Tensor) -> torch.Tensor:
-        try:
-            with torch.no_grad():
-                return module(batch)
-        except Exception as error:
-            raise _cannot_run(error) from error
+        with expecting(*runs), torch.no_grad():
+            return module(batch)
 
     return answer
-
-
-def _cannot_run(error: Exception) -> ExportError:
-    return ExportError(
-        f"expected a program that torch can run; came {cause_of(error)}; change what it says, or use another format"
-    )

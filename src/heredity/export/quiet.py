@@ -8,10 +8,18 @@ import logging
 import warnings
 from collections.abc import Generator
 
+from heredity.errors import ExportError
+
 
 @contextlib.contextmanager
-def quiet() -> Generator[None]:
-    """Warnings, logs and prints go nowhere: an export is judged by running it, not by what its maker says."""
+def expecting(what: str, remedy: str) -> Generator[None]:
+    """Warnings, logs and prints go nowhere, and whatever goes wrong becomes one line: what was expected, what to do.
+
+    An export is judged by running it, not by what its maker says.
+
+    Raises:
+        ExportError: anything went wrong.
+    """
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -19,11 +27,13 @@ def quiet() -> Generator[None]:
             warnings.simplefilter("ignore")
             with contextlib.redirect_stderr(io.StringIO()):
                 yield
+    except Exception as error:
+        raise ExportError.of(what, _cause_of(error), remedy) from error
     finally:
         logging.disable(level)
 
 
-def cause_of(error: BaseException) -> str:
+def _cause_of(error: BaseException) -> str:
     """What lies at the bottom of an exporter's error, in one line: it wraps the reason in pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__

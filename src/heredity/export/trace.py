@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 from heredity.anatomy.body import deploy
 from heredity.anatomy.inputs import example
 from heredity.errors import ExportError
-from heredity.export.quiet import cause_of, quiet
+from heredity.export.quiet import expecting
 from heredity.variation.operator import Organism
 
 BATCH = "batch"
@@ -29,14 +29,12 @@ def traced(organism: Organism) -> ExportedProgram:
     network, batch = deploy(organism.genome, organism.tensors), example(organism.genome.inputs, 2)
 
     def trace(strict: bool) -> ExportedProgram:
-        with quiet():
+        with expecting("a network that torch can export", "change what it says, or name another"):
             return torch.export.export(network, (batch,), dynamic_shapes=({0: Dim(BATCH)},), strict=strict)
 
     try:
         return trace(strict=False)
-    except Exception as error:
-        with contextlib.suppress(Exception):
+    except ExportError:
+        with contextlib.suppress(ExportError):
             return trace(strict=True)
-        raise ExportError(
-            f"expected a network that torch can export; came {cause_of(error)}; change what it says, or name another"
-        ) from error
+        raise
