@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -61,22 +60,23 @@ class Transfer:
                 moves.setdefault(name, {})[dim] = known[key]
         return cls(moves)
 
+    def leaves_gaps(self, name: str) -> bool:
+        """Whether the other has places in a tensor that nothing comes to lie in."""
+        return any(len(there) < length for _, there, length in self.moves.get(name, {}).values())
+
     def apply(self, name: str, tensor: torch.Tensor, into: torch.Tensor) -> None:
         """Writes a tensor's part that both have to its places in `into`, which has the other's shape."""
         moves = self.moves.get(name, {})
-        for dim, (here, _, _) in moves.items():
-            if len(here) < tensor.shape[dim]:
-                tensor = tensor.index_select(dim, torch.from_numpy(here))
-        partial = {dim: there for dim, (_, there, length) in moves.items() if len(there) < length}
-        if not partial:
-            into.copy_(tensor)
-            return
-        first, last = min(partial), max(partial)
-        where: list[Any] = [slice(None)] * first
-        for dim in range(first, last + 1):  # every combination, as with numpy.ix_
-            index = torch.from_numpy(partial[dim]) if dim in partial else torch.arange(into.shape[dim])
-            where.append(index.reshape(-1, *[1] * (last - dim)))
-        into[tuple(where)] = tensor
+        source, target = tensor.numpy(), into.numpy()  # which writes to scattered places faster than torch does
+        here: list[Integers] = []
+        there: list[Integers] = []
+        last = max(moves, default=-1)
+        for dim in range(last + 1):  # every combination, as with numpy.ix_
+            mine, theirs, _ = moves[dim] if dim in moves else (np.arange(into.shape[dim]),) * 2 + (0,)
+            grid = (-1, *[1] * (last - dim))
+            here.append(mine.reshape(grid))
+            there.append(theirs.reshape(grid))
+        target[(*there, ...)] = source[(*here, ...)]
 
 
 def _shared(have: Integers, want: Integers, length: int) -> tuple[Integers, Integers, int]:

@@ -42,11 +42,11 @@ def truncated(weight: torch.Tensor, share: float) -> torch.Tensor:
     return torch.where(weight.abs() < share * weight.abs().max(), 0.0, weight)
 
 
-def mated(strengths: torch.Tensor, has: torch.Tensor, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
+def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
     """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
 
-    `strengths` are magnitudes `(parents, *shape)`, `has` says where each parent has anything, `alphas` weigh the
-    parents; empty: all alike.
+    `strengths` are magnitudes `(parents, *shape)`, zero where a parent has nothing; `has` says where each has anything,
+    None: everywhere. `alphas` weigh the parents; empty: all alike.
     """
     if len(strengths) == 1:
         return strengths[0]
@@ -55,16 +55,24 @@ def mated(strengths: torch.Tensor, has: torch.Tensor, alphas: Sequence[float], m
             -1, *[1] * (strengths.dim() - 1)
         )
     if mating == "linear":
-        return (strengths * has).sum(0)
-    owners = has.sum(0)
-    product = torch.where(has, strengths, 1.0).prod(0) * (owners > 0)
-    return product if mating == "product" else product ** (1 / owners.clamp_min(1).to(product.dtype))
+        return strengths.sum(0)
+    owners = len(strengths)
+    if has is None:
+        product = strengths.prod(0)
+    else:
+        owners = has.sum(0)
+        product = torch.where(has, strengths, 1.0).prod(0) * (owners > 0)
+        owners = owners.clamp_min(1).to(product.dtype)
+    return product if mating == "product" else product ** (1 / owners)
 
 
-def printed(strengths: torch.Tensor) -> torch.Tensor:
-    """Equations 6 and 7: strengths of one layer to probabilities in [1/e, 1]; all alike if all are zero."""
-    largest = strengths.max()
-    return torch.exp(strengths / torch.where(largest > 0, largest, 1.0) - 1)
+def printed(strengths: torch.Tensor, sharpness: float = 1.0) -> torch.Tensor:
+    """Equations 6 and 7: strengths of one layer to probabilities in [1/e, 1], all alike if all are zero.
+
+    `sharpness` is a power that they are raised to.
+    """
+    largest = float(strengths.max())
+    return strengths.div(largest if largest > 0 else 1.0).sub_(1).mul_(sharpness).exp_()
 
 
 def scaled_to(target: float, probabilities: Sequence[torch.Tensor]) -> float:
@@ -73,11 +81,9 @@ def scaled_to(target: float, probabilities: Sequence[torch.Tensor]) -> float:
     The sum is concave and piecewise linear in kappa: each step solves the piece on which the last one ended, and comes
     closer from below.
     """
-    together = torch.cat([p.flatten() for p in probabilities]) if probabilities else torch.zeros(0)
-    total = float(together.sum(dtype=torch.float64))
-    kappa, certain, rest = 0.0, 0.0, total
-    while rest > 0 and (step := (target - certain) / rest) > kappa * (1 + 1e-12):
-        kappa = step
-        reached = kappa * together >= 1
-        certain, rest = float(reached.sum()), total - float((together * reached).sum(dtype=torch.float64))
+    kappa, certain, rest = 0.0, 0, sum(float(p.sum()) for p in probabilities)
+    while rest > 0 and (step := (target - certain) / rest) > kappa * (1 + 1e-7):
+        kappa, limit = step, 1 / step
+        certain = sum(int(torch.count_nonzero(p >= limit)) for p in probabilities)
+        rest = sum(float(p.clamp_max(limit).sum()) for p in probabilities) - certain * limit
     return kappa

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -25,33 +25,96 @@ from heredity.errors import InputError
 from heredity.types import Tensors
 from heredity.variation.operator import Organism
 
+Weights = Literal["fittest", "mean", "fresh"]
+"""Whose weights an offspring has: its fittest parent's that has them, the mean of theirs, or new ones."""
+
 Matching = Literal["tags", "position"]
 """How clusters of several parents are found to be the same one: by origin, or by their place among the survivors."""
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Parents in one shape: `tensors` are `(parents, *shape)`, NaN where one has no cluster or no synapse.
+class Laid:
+    """One tensor of all parents: `planes (parents, *shape)`, zero where one has no cluster or no synapse.
 
-    `owns` is by family `(parents, clusters)`, whether a parent has a cluster; `sizes` are the parents' own. `needed` is
-    how many parents must have a cluster or a synapse for an offspring to have it.
+    `has` tells where each parent has anything; None: everywhere.
+    """
+
+    planes: torch.Tensor
+    has: torch.Tensor | None
+
+    @property
+    def owners(self) -> torch.Tensor:
+        """`(*shape)`, uint8: how many parents have each element."""
+        if self.has is None:
+            return torch.full(self.planes.shape[1:], len(self.planes), dtype=torch.uint8)
+        return count(self.has)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Parents in one shape, that of `anatomy`.
+
+    `owns` is by family `(parents, clusters)`, whether a parent has a cluster. `needed` is how many parents must have a
+    cluster or a synapse for an offspring to have it.
     """
 
     genome: Genome
     anatomy: Anatomy
-    tensors: Tensors
+    parents: Sequence[Organism]
+    transfers: Sequence[Transfer]
     owns: dict[str, np.ndarray]
-    sizes: Sequence[dict[str, int]]
     needed: int
+    _laid: dict[str, Laid] = field(default_factory=dict[str, Laid])
 
-    def planes(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """One tensor, `(parents, *shape)`, with zeros for what a parent has not; and where each has anything."""
-        has = ~self.tensors[name].isnan()
-        return torch.where(has, self.tensors[name], 0.0), has
+    def laid(self, name: str) -> Laid:
+        """A tensor of all parents, laid into the frame."""
+        if name not in self._laid:
+            pairs = list(zip(self.parents, self.transfers, strict=True))
+            planes = self.parents[0].tensors[name].new_zeros((len(pairs), *self.anatomy.shapes[name]))
+            for (parent, transfer), into in zip(pairs, planes, strict=True):
+                transfer.apply(name, parent.tensors[name], into)
+            has = None
+            if any(name in parent.masks or transfer.leaves_gaps(name) for parent, transfer in pairs):
+                has = torch.zeros(planes.shape, dtype=torch.bool)
+                for (parent, transfer), into in zip(pairs, has, strict=True):
+                    everything = torch.ones((), dtype=torch.bool).expand(parent.tensors[name].shape)
+                    transfer.apply(name, parent.masks.get(name, everything), into)
+            self._laid[name] = Laid(planes, has)
+        return self._laid[name]
 
-    def common(self, has: torch.Tensor) -> torch.Tensor:
-        """`(*shape)`: where enough parents have anything, of `(parents, *shape)`."""
-        return has[0] if len(has) == 1 else has.sum(0) >= self.needed
+    def inherited(self, how: Weights) -> Tensors:
+        """The parents' weights: the first one's who has them, or their mean; zero if nobody has."""
+        masked = {name for parent in self.parents for name in parent.masks}
+        joined: Tensors = {}
+        for name in self.parents[0].tensors:
+            if how == "mean":
+                laid = self.laid(name)
+                joined[name] = laid.planes.sum(0) / laid.owners.clamp_min(1)
+            elif name in masked:
+                joined[name] = _first(self.laid(name))
+            else:
+                joined[name] = self._fittest(name)
+        return joined
+
+    def _fittest(self, name: str) -> torch.Tensor:
+        """A tensor that has no masks: the fittest lies on top of the others, who show where it has nothing."""
+        whole = [k for k, transfer in enumerate(self.transfers) if not transfer.leaves_gaps(name)]
+        joined = self.parents[0].tensors[name].new_zeros(self.anatomy.shapes[name])
+        for k in reversed(range(whole[0] + 1 if whole else len(self.parents))):
+            self.transfers[k].apply(name, self.parents[k].tensors[name], joined)
+        return joined
+
+
+def _first(laid: Laid) -> torch.Tensor:
+    """`(*shape)`: of each element, what the first has who has it."""
+    joined = laid.planes[0]
+    if laid.has is not None:
+        found = laid.has[0]
+        for theirs, own in zip(laid.planes[1:], laid.has[1:], strict=True):
+            if bool(found.all()):
+                break
+            joined, found = torch.where(found, joined, theirs), found | own
+    return joined
 
 
 def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Frame:
@@ -79,21 +142,19 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
         Transfer.between(first.anatomy.plan(positions(own, first.genome)), plan, first.anatomy.shapes)
         for own in genomes
     ]
-    tensors: Tensors = {}
-    for name, tensor in parents[0].tensors.items():
-        tensors[name] = tensor.new_full((len(parents), *anatomy.shapes[name]), math.nan)
-        for parent, transfer, into in zip(parents, transfers, tensors[name], strict=True):
-            mask = parent.masks.get(name)
-            mine = parent.tensors[name] if mask is None else parent.tensors[name].masked_fill(~mask, math.nan)
-            transfer.apply(name, mine, into)
     held = [{family: set(named) for family, named in genome.tags.items()} for genome in genomes]
     owns = {f: np.array([[tag in own[f] for tag in common] for own in held]) for f, common in tags.items()}
-    return Frame(genome, anatomy, tensors, owns, [parent.genome.sizes for parent in parents], needed)
+    return Frame(genome, anatomy, parents, transfers, owns, needed)
 
 
 def layers_of(anatomy: Anatomy) -> list[str]:
     """The weights in which synapses may be absent: those of layers that any family is made or read by."""
     return sorted({s.tensor for family in anatomy.families for s in family.slices} & set(anatomy.positions))
+
+
+def count(has: torch.Tensor) -> torch.Tensor:
+    """`(*shape)`, uint8: how many parents have each element, of `(parents, *shape)`."""
+    return has.view(torch.uint8).sum(0, dtype=torch.uint8)
 
 
 def needed_of(parents: int, chi: float) -> int:

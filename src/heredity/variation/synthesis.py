@@ -34,7 +34,7 @@ from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
 from heredity.variation.encoding import Mating, cluster_strengths, mated, printed, scaled_to, truncated
 from heredity.variation.environment import Cost, Environment, Probabilities, Sizes, kappa_for, scaled
-from heredity.variation.frame import Frame, Matching, lay_out, layers_of
+from heredity.variation.frame import Frame, Laid, Matching, Weights, lay_out, layers_of
 from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, draw, remove
 
@@ -80,7 +80,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
     spread: float = 0.0
     crowding: float = 0.0
     cost: Cost = "params"
-    weights: Literal["fittest", "mean", "fresh"] = "fittest"
+    weights: Weights = "fittest"
 
     def __post_init__(self) -> None:
         if not 0 < self.chi <= 1:
@@ -93,7 +93,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
                     f"an alpha for each of {len(parents)} parents", len(alphas), "give as many, or none"
                 )
         frame = lay_out(parents, self.chi, self.matching)
-        child = Organism(frame.genome, _inherited(frame, self.weights))
+        child = Organism(frame.genome, frame.inherited(self.weights))
         kept: Kept = {}
         if self.cluster == "filter":
             kept = draw(rng := numpy_generator(seed), self._filter_chances(frame, rng))
@@ -120,16 +120,20 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
     def _filter_powers(self, frame: Frame) -> dict[str, NDArray[np.float64]]:
         """By family `(clusters,)`: equation 6 of what the parents can pass on, sharpened."""
         made = {s.tensor for family in frame.anatomy.families for s in family.slices if s.role == "made"}
-        planes = {name: frame.planes(name)[0] for name in made if len(frame.anatomy.shapes[name]) > 1}
+        layers = [name for name in made if len(frame.anatomy.shapes[name]) > 1]
         strengths = [
-            cluster_strengths(frame.anatomy, {name: plane[k] for name, plane in planes.items()}, self.truncation)
-            for k in range(len(frame.sizes))
+            cluster_strengths(frame.anatomy, {name: frame.laid(name).planes[k] for name in layers}, self.truncation)
+            for k in range(len(frame.parents))
         ]
         return {
-            family: self._power(
-                torch.from_numpy(np.stack([own[family] for own in strengths])),
-                torch.from_numpy(owned),
-                self.alphas.clusters,
+            family: printed(
+                mated(
+                    torch.from_numpy(np.stack([own[family] for own in strengths])),
+                    torch.from_numpy(owned),
+                    self.alphas.clusters,
+                    self.mating,
+                ),
+                self.sharpness,
             ).numpy()
             for family, owned in frame.owns.items()
         }
@@ -144,9 +148,8 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             kappa = self.environment.share
         else:
             sizes = Sizes(frame.anatomy, self.cost)
-            kappa = kappa_for(
-                sizes, powers, self.environment.share * float(np.mean([sizes(own) for own in frame.sizes]))
-            )
+            had = float(np.mean([sizes(parent.genome.sizes) for parent in frame.parents]))
+            kappa = kappa_for(sizes, powers, self.environment.share * had)
         return scaled(powers, kappa)
 
     def _masks(self, frame: Frame, kept: Kept, seed: int) -> Masks:
@@ -158,7 +161,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items():
                 masks[name] = passed.reshape(*passed.shape, *[1] * (masks[name].dim() - 2)).expand(masks[name].shape)
         if self.synapses is None:
-            return {name: mask & frame.common(frame.planes(name)[1]) for name, mask in masks.items()}
+            return {name: mask & (frame.laid(name).owners >= frame.needed) for name, mask in masks.items()}
         synapses = self._synapses(frame, masks)
         kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
         return synapses.tossed(kappa, generator(seed, "synapses"))
@@ -168,30 +171,29 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         powers: dict[str, torch.Tensor] = {}
         live = 0
         for name in layers_of(frame.anatomy):
-            planes, has = frame.planes(name)
+            laid = frame.laid(name)
+            owners, strengths = laid.owners, mated(laid.planes.abs(), laid.has, self.alphas.synapses, self.mating)
             if among is not None:
-                planes, has = planes * among[name], has & among[name]
-            powers[name] = self._power(planes.abs(), has, self.alphas.synapses) * frame.common(has)
-            live += int(has.sum())
-        return Units(powers, live / len(frame.sizes))
+                owners, strengths = owners * among[name], strengths * among[name]
+            powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
+            live += int(owners.sum(dtype=torch.int64))
+        return Units(powers, live / len(frame.parents))
 
     def _kernels(self, frame: Frame) -> Units:
         """Kernels, `(out, in)` by weight, with the powers of equation 6."""
         powers: dict[str, torch.Tensor] = {}
         live = 0
         for name in layers_of(frame.anatomy):
-            planes, has = frame.planes(name)
-            has = _by_kernel(has).any(3)
+            laid = frame.laid(name)
+            planes = laid.planes
             if self.truncation:
                 planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
-            powers[name] = self._power(_by_kernel(planes.abs()).sum(3), has, self.alphas.clusters) * frame.common(has)
-            live += int(has.sum())
-        return Units(powers, live / len(frame.sizes))
-
-    def _power(self, strengths: torch.Tensor, has: torch.Tensor, alphas: Sequence[float]) -> torch.Tensor:
-        """The probabilities of one layer, as the parents' strengths `(parents, ...)` and the settings make them."""
-        p = printed(mated(strengths, has, alphas, self.mating))
-        return p if self.sharpness == 1 else p**self.sharpness
+            planes = _by_kernel(planes.abs()).sum(3)
+            kernels = Laid(planes, None if laid.has is None else _by_kernel(laid.has).any(3))
+            owners, strengths = kernels.owners, mated(kernels.planes, kernels.has, self.alphas.clusters, self.mating)
+            powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
+            live += int(owners.sum(dtype=torch.int64))
+        return Units(powers, live / len(frame.parents))
 
     def _kappa(self, units: Units, environment: Environment, held: float | None) -> float:
         if held is not None:
@@ -235,22 +237,6 @@ def _between(anatomy: Anatomy, kept: Kept) -> Masks:
             mask &= stays.reshape(-1, *[1] * (mask.dim() - dim - 1))
         masks[name] = mask
     return masks
-
-
-def _inherited(frame: Frame, how: str) -> Tensors:
-    """The parents' weights in the frame: the first one's who has them, or their mean; zero if nobody has."""
-    joined: Tensors = {}
-    for name, tensors in frame.tensors.items():
-        if how == "mean":
-            tensor = tensors.nanmean(0)
-        else:
-            tensor = tensors[0]
-            for other in tensors[1:]:
-                if not bool((lacks := tensor.isnan()).any()):
-                    break
-                tensor = torch.where(lacks, other, tensor)
-        joined[name] = tensor.masked_fill(tensor.isnan(), 0.0)
-    return joined
 
 
 def _reinitialised(child: Organism, seed: int) -> Organism:
