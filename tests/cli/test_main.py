@@ -129,6 +129,17 @@ def test_inspect_at_the_default_input(heredity: Heredity, tmp_path: Path) -> Non
     assert heredity("inspect", f"{file}:words", "--vocabulary", "0").code == 2
 
 
+def test_inspect_offers_a_number_of_classes(heredity: Heredity, tmp_path: Path) -> None:
+    """As `evolve` does, which knows it from the data."""
+    file = tmp_path / "asks.py"
+    file.write_text(
+        "from torch import nn\ndef make(input_shape, n_classes):\n    return nn.Linear(*input_shape, n_classes)\n"
+    )
+    assert heredity("inspect", f"{file}:make", "--input", "7").out.startswith(f"{file}:make on 7: {8 * 10} params")
+    told = heredity("inspect", f"{file}:make", "--input", "7", "--classes", "3")
+    assert told.out.startswith(f"{file}:make on 7: {8 * 3} params")
+
+
 @pytest.mark.slow
 def test_inspect_the_zoo(heredity: Heredity) -> None:
     code, out, err = heredity("inspect")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from heredity.api.load import open_run
 from heredity.errors import InputError, StoreError
 from heredity.reproduce.plan import Plan
 from heredity.run.loop import Listener
@@ -41,3 +42,9 @@ def test_a_run_with_other_settings_is_refused(done: Plan) -> None:
 def test_no_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1 seed; came 0"):
         small_plan(tmp_path, seeds=0)
+
+
+def test_an_ancestor_is_trained_once(done: Plan) -> None:
+    first, second = (open_run(done.out / part.name).individuals[0] for part in done.parts)
+    assert second == replace(first, elapsed=0.0, measures=second.measures)
+    assert first.elapsed > 0

@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import nn
 
-from heredity.anatomy.body import ancestor
+from heredity.anatomy import body
 from heredity.anatomy.constructor import INSTANCE, describe, provide
+from heredity.api.adoption import adopt, ancestor_of
 from heredity.api.checks import check_fit, check_free, check_reach, choose_cost
 from heredity.api.deadline import Deadline
 from heredity.api.names import make_executor, make_strategy, strategy_settings
@@ -31,10 +32,11 @@ from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
 from heredity.run.run import Run
 from heredity.run.settings import RunSettings, check_horizon, read_settings
-from heredity.run.strategy import Horizon, Setting
+from heredity.run.strategy import Horizon, Setting, Strategy
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
 from heredity.store.store import Store
+from heredity.variation.operator import Organism
 
 Model = str | nn.Module | Callable[..., nn.Module]
 Data = Any
@@ -52,6 +54,7 @@ def evolve(
     seed: int = 0,
     cost: str | None = None,
     targets: Targets | None = None,
+    ancestor: str | Path | None = None,
     workers: int | None = None,
     out: str | Path = "runs/latest",
     data_dir: str | Path | None = None,
@@ -63,7 +66,8 @@ def evolve(
     Exactly one of `generations` and `budget_seconds` (wall clock from `started` on the monotonic clock, default now, to
     `front.json`) bounds the run; a run bounded by generations gives the same front for the same seed on a CPU, whatever
     `workers` (default: one a core; 0 develops in this process). `cost` is what is traded against error: "params" (the
-    default, unless `targets` bound another measure), "macs", "bytes" or "latency". `out` is a new folder.
+    default, unless `targets` bound another measure), "macs", "bytes" or "latency". `ancestor` is the folder of another
+    run, whose trained ancestor this one begins with: one that it would train just so. `out` is a new folder.
 
     Raises:
         InputError: anything that cannot be used, in one line; ModelError and DataError are kinds of it.
@@ -72,6 +76,10 @@ def evolve(
     started = time.monotonic() if started is None else started
     refuse_inside_worker()
     check_horizon(generations, budget_seconds)
+    if ancestor is not None and generations is None:
+        raise InputError.of(
+            "generations, where an ancestor is given", "a budget of time", "give --generations, or leave it out"
+        )
     targets = targets or Targets()
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 0:
@@ -112,13 +120,19 @@ def evolve(
         criterion=task.criterion.record(),
         classes=task.classes,
     )
+    adopted = None
+    if ancestor is not None:
+        (birth,) = _strategy(settings, task, _nobody).ask(None)
+        adopted = ancestor_of(Path(ancestor), birth, task.digest)
     folder.make()
     with folder.lock():
         check_free(folder)  # another run may have come and gone since
         store = _new_store(folder)
-        write_json(folder.settings, settings)  # last: where it lies, there is a run
         run = Run(folder, settings, store)
         with _closed_on_failure(run):
+            if adopted is not None:
+                adopt(store, *adopted)
+            write_json(folder.settings, settings)  # last: where it lies, there is a run
             _live(run, task, listener or Listener(), started, deadline)
     return run
 
@@ -208,17 +222,11 @@ def _closed_on_failure(run: Run) -> Generator[None]:
         raise
 
 
-def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None) -> None:
-    """Runs the loop to its end, then measures and exports the front."""
-    settings, folder = run.settings, run.folder
-    handed_over = settings.constructor.reference == INSTANCE
-    nursery = Nursery(
-        task,
-        folder.blobs,
-        folder.cache,
-        module=ancestor(settings.constructor, settings.inputs).module if handed_over else None,
-        graph_bytes=settings.graph_bytes,
-    )
+def _nobody(individual: Individual) -> Organism:
+    raise LookupError(f"individual {individual.number} of a run that has not begun")
+
+
+def _strategy(settings: RunSettings, task: Task, organism: Callable[[Individual], Organism]) -> Strategy:
     setting = Setting(
         constructor=settings.constructor,
         inputs=settings.inputs,
@@ -229,9 +237,23 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
         cost=settings.cost,
         targets=settings.targets,
         workers=max(settings.workers, 1),
-        organism=run.store.organism,
+        organism=organism,
     )
-    strategy = make_strategy(settings.strategy, settings.strategy_settings, setting)
+    return make_strategy(settings.strategy, settings.strategy_settings, setting)
+
+
+def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None) -> None:
+    """Runs the loop to its end, then measures and exports the front."""
+    settings, folder = run.settings, run.folder
+    handed_over = settings.constructor.reference == INSTANCE
+    nursery = Nursery(
+        task,
+        folder.blobs,
+        folder.cache,
+        module=body.ancestor(settings.constructor, settings.inputs).module if handed_over else None,
+        graph_bytes=settings.graph_bytes,
+    )
+    strategy = _strategy(settings, task, run.store.organism)
     run.store.blobs.clean()
     clock = Clock(run.store, started)
 

@@ -57,18 +57,26 @@ def show_zoo() -> None:
     print(f"({REMEDY}), and yours as package.module:callable or file.py:callable")
 
 
-def show_model(reference: str, shape: tuple[int, ...] | None, vocabulary: int | None = None) -> None:
+CLASSES = 10
+"""For which a network is looked at that asks for a number of classes, has no default, and is told none."""
+
+
+def show_model(
+    reference: str, shape: tuple[int, ...] | None, vocabulary: int | None = None, classes: int | None = None
+) -> None:
     """One network's families, and what is fixed, with the reason; at its default input unless told another.
 
     Raises:
         InputError: no such network, or its input's shape is needed.
         ModelError: it cannot be traced.
     """
-    form = default_input(find_model(reference)[1]) or (InputForm(shape) if shape else None)
+    make = find_model(reference)[1]
+    form = default_input(make) or (InputForm(shape) if shape else None)
     if form is None:
         raise InputError.of(f"the shape of {reference}'s input", "none", "give it: --input 3x224x224")
     form = replace(form, shape=shape or form.shape, vocabulary=vocabulary or form.vocabulary)
-    constructor = describe(reference, {"input_shape": form.shape, "vocabulary": form.vocabulary})
+    offered = {"input_shape": form.shape, "vocabulary": form.vocabulary}
+    constructor = describe(reference, offered | {"n_classes": classes or defaults(make).get("n_classes", CLASSES)})
     anatomy = ancestor(constructor, form).anatomy
     sizes = sizes_of(anatomy)
     name = f"{constructor.reference} on {'x'.join(map(str, form.shape))}"

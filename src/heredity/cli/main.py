@@ -85,6 +85,10 @@ def evolve(
             "--set", help="A setting of the strategy, KEY=VALUE, such as preset=paper or population=4; repeatable."
         ),
     ] = None,
+    ancestor: Annotated[
+        Path | None,
+        typer.Option(help="The folder of a run that has trained the same ancestor.", show_default=False),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; 0 for none; else one a core.")] = None,
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the run.", show_default=False)] = None,
@@ -122,6 +126,7 @@ def evolve(
             seed=seed,
             cost=cost,
             targets=targets,
+            ancestor=ancestor,
             workers=workers,
             out=folder,
             data_dir=data_dir,
@@ -264,6 +269,9 @@ def inspect(
     vocabulary: Annotated[
         int | None, typer.Option(min=1, help="Of how many tokens its input is; else its default.", show_default=False)
     ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="For how many classes; else its default, or 10.", show_default=False)
+    ] = None,
 ) -> None:
     """Show what a network is made of: what can change, and what cannot, with the reason."""
     from heredity.cli.anatomy import show_model, show_zoo
@@ -271,7 +279,7 @@ def inspect(
     if model is None:
         show_zoo()
     else:
-        show_model(model, None if shape is None else parse_shape(shape), vocabulary)
+        show_model(model, None if shape is None else parse_shape(shape), vocabulary, classes)
 
 
 def run() -> None:

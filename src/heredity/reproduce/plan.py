@@ -1,7 +1,7 @@
 """The runs that a study consists of: one for every arm, preset and seed, each in a folder of its own.
 
 A study goes on where it ended: a run that is measured is left alone, one that was interrupted goes on, and one that was
-finished is measured.
+finished is measured. An ancestor is trained once for all arms in which it is the same.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ class Plan:
                 strategy_options=options,
                 generations=self.generations(part.arm),
                 seed=part.seed,
+                ancestor=self._relative(part),
                 workers=self._workers,
                 out=folder.path,
                 data_dir=self.data_dir,
@@ -168,6 +169,19 @@ class Plan:
     @property
     def _workers(self) -> int | None:
         return 0 if self.workers is None and self.scale == "smoke" else self.workers
+
+    def _relative(self, part: Part) -> Path | None:
+        """A run of which the ancestor is that of this part."""
+        for other in self.parts:
+            if other != part and self._founding(other) == self._founding(part) and self.is_measured(other):
+                return self.out / other.name
+        return None
+
+    def _founding(self, part: Part) -> tuple[Any, ...]:
+        """All that the ancestor of a part follows from."""
+        settings = strategy_settings("synthesis", self._options(part))
+        own = settings["steps"][0], settings["batch_size"], settings["learning_rate"]
+        return part.seed, part.arm.model, self._data(part.arm), *own
 
     def _measured(self, part: Part) -> Path:
         return self.out / "measured" / f"{part.name}.json"
