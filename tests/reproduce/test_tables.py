@@ -86,5 +86,6 @@ def test_the_summary_is_of_medians(done: Plan, tables: tuple[Any, Any]) -> None:
     for line in lines:
         last = [g for g in generations if g["arm"] == line.arm and g["generation"] == "2"]
         assert line.accuracy == pytest.approx(1 - statistics.median(float(g["best_test_error"]) for g in last))
+        assert line.latency_ms == statistics.median(float(g["best_latency_ms"]) for g in last) > 0
         assert line.accepted >= 1
     assert [arm.name for arm in not_run(done, done.outcome())] == ["tags-r55"]

@@ -12,6 +12,11 @@ from heredity.reproduce.plan import Plan
 from heredity.reproduce.tables import Line, not_run, summary, write_tables
 from heredity.run.loop import Listener
 
+COLUMNS = (
+    *("arm", "preset", "seeds", "generations", "synapses", "clusters"),
+    *("storage", "one example", "accuracy", "lost"),
+)
+
 Narrated = Callable[[int | None], AbstractContextManager[Listener]]
 """Who tells of a run of so many generations."""
 
@@ -40,7 +45,9 @@ def conclude(plan: Plan) -> None:
     """The study in a table, what was chosen, what was not run, and where everything is."""
     outcome = plan.outcome()
     tables, page = write_tables(plan, outcome), write_page(plan, outcome)
-    table = table_of("arm", "preset", "seeds", "generations", "synapses", "clusters", "storage", "accuracy", "lost")
+    table = table_of(
+        "arm", "preset", "seeds", "generations", "synapses", "clusters", "storage", "one example", "accuracy", "lost"
+    )
     for line in summary(outcome):
         table.add_row(*_cells(line))
     console_for_tables().print(table)
@@ -63,6 +70,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"1/{line.architectural_efficiency:.1f}",
         f"1/{line.cluster_efficiency:.1f}",
         show_count(line.storage_bytes),
+        f"{line.latency_ms:.3f} of {line.ancestor_latency_ms:.3f} ms",
         show_share(line.accuracy),
         show_share(line.ancestor_accuracy - line.accuracy),
     )

@@ -18,6 +18,7 @@ from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
 from heredity.executors.worker import prepared
+from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_set, mean_distance, synapse_set
 from heredity.run.run import Run
@@ -45,6 +46,7 @@ class Row(Struct, frozen=True):
     architectural_efficiency: float
     cluster_efficiency: float
     params: int
+    macs: int
     val_error: float
     test_error: float
     storage_bytes: int
@@ -54,6 +56,9 @@ class Row(Struct, frozen=True):
 
 class Generation(Struct, frozen=True):
     """One generation's living members; `generations.csv`. `best` is who has the least validation error.
+
+    `best_latency_ms` is what onnxruntime takes for one example with the dense network that the best is deployed as: in
+    it absent synapses are zeros, and only filters that are gone save time.
 
     Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
     of everybody took up to here, whatever the workers; `elapsed` is the run's clock.
@@ -75,6 +80,8 @@ class Generation(Struct, frozen=True):
     best_architectural_efficiency: float
     best_cluster_efficiency: float
     best_storage_bytes: int
+    best_macs: int
+    best_latency_ms: float
     median_val_error: float
     median_test_error: float
     median_synapses: float
@@ -82,6 +89,7 @@ class Generation(Struct, frozen=True):
     median_architectural_efficiency: float
     median_cluster_efficiency: float
     median_storage_bytes: float
+    median_macs: float
     cluster_variety: float | None
     synapse_variety: float | None
     computed: float
@@ -108,17 +116,23 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
         for number, born in sorted(by_generation.items()):
             computed += sum(individual.seconds for individual in born)
             own: list[Row] = []
+            organisms: list[Organism] = []
             clusters: list[NDArray[np.bool_]] = []
             synapses: list[NDArray[np.bool_]] = []
             for individual in (i for i in born if i.developed):
                 organism = run.store.organism(individual)
+                organisms.append(organism)
                 own.append(_row(individual, organism, task, whose, (rows or own or [None])[0]))
                 clusters.append(cluster_set(organism.genome))
                 synapses.append(synapse_set(organism.genome, organism.masks))
             rows += own
             if own:
                 varieties = mean_distance(np.array(clusters)), mean_distance(np.array(synapses))
-                generations.append(_generation(number, own, len(born) - len(own), varieties, computed, whose))
+                best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
+                latency = file_latency_ms(to_onnx(organisms[best]), organisms[best].genome.inputs)
+                generations.append(
+                    _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
+                )
     return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
 
 
@@ -140,6 +154,7 @@ def _row(individual: Individual, organism: Organism, task: Task, whose: Mapping[
         architectural_efficiency=(first.synapses if first else synapses) / max(synapses, 1),
         cluster_efficiency=(first.kernels if first else kernels) / max(kernels, 1),
         params=int(known["params"]),
+        macs=int(known["macs"]),
         val_error=known["val_error"],
         test_error=test_error,
         storage_bytes=storage(anatomy, organism.masks),
@@ -156,6 +171,7 @@ OF_ALL = (
     "architectural_efficiency",
     "cluster_efficiency",
     "storage_bytes",
+    "macs",
 )
 """What a generation has of its best, and its median."""
 
@@ -163,12 +179,13 @@ OF_ALL = (
 def _generation(
     number: int,
     rows: list[Row],
+    best: Row,
+    latency_ms: float,
     failed: int,
     varieties: tuple[float | None, float | None],
     computed: float,
     whose: Mapping[str, Any],
 ) -> Generation:
-    best = min(rows, key=lambda row: (row.val_error, row.synapses, row.individual))
     return Generation(
         **whose,
         generation=number,
@@ -176,6 +193,7 @@ def _generation(
         failed=failed,
         best=best.individual,
         **{f"best_{name}": getattr(best, name) for name in OF_ALL},
+        best_latency_ms=latency_ms,
         **{f"median_{name}": statistics.median([getattr(row, name) for row in rows]) for name in OF_ALL},
         cluster_variety=varieties[0],
         synapse_variety=varieties[1],

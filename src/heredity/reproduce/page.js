@@ -10,6 +10,7 @@ const MEASURES = {
   storage_bytes: { name: "storage, bytes", write: count, scale: 1, log: true },
   cluster_variety: { name: "variety by clusters", write: short, scale: 1 },
   synapse_variety: { name: "variety by synapses", write: short, scale: 1 },
+  latency_ms: { name: "one example, ms", write: (ms) => `${ms.toFixed(3)} ms`, scale: 1, log: true },
   computed: { name: "computing time, s", write: duration, scale: 1 },
 };
 
@@ -18,6 +19,7 @@ const CHARTS = [
   ["architectural_efficiency", "generation"], ["cluster_efficiency", "generation"],
   ["storage_bytes", "generation"], ["accuracy", "storage_bytes"],
   ["cluster_variety", "generation"], ["synapse_variety", "generation"],
+  ["latency_ms", "architectural_efficiency"], ["latency_ms", "cluster_efficiency"],
   ["accuracy", "computed"], ["architectural_efficiency", "computed"],
 ];
 
@@ -59,6 +61,8 @@ fill("lines", facts.lines.length ? table("Arms of the study", [
   { title: "architectural efficiency", cell: (line) => times(line.architectural_efficiency) },
   { title: "cluster efficiency", cell: (line) => times(line.cluster_efficiency) },
   { title: "storage", kind: "minor", cell: (line) => count(line.storage_bytes) },
+  { title: "one example", kind: "minor", cell: (line) => written("latency_ms", line.latency_ms) },
+  { title: "ancestor's", kind: "minor", cell: (line) => written("latency_ms", line.ancestor_latency_ms) },
   { title: "ancestor", kind: "minor", cell: (line) => written("accuracy", line.ancestor_accuracy) },
   { title: "accuracy", cell: (line) => written("accuracy", line.accuracy) },
   { title: "efficiency within 2 points", cell: (line) => times(line.accepted) },

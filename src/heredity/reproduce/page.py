@@ -78,6 +78,7 @@ def points(seeds: Sequence[Sequence[Generation]]) -> tuple[Point, ...]:
             "storage_bytes": [one.best_storage_bytes for one in here],
             "cluster_variety": [one.cluster_variety for one in here],
             "synapse_variety": [one.synapse_variety for one in here],
+            "latency_ms": [one.best_latency_ms for one in here],
             "computed": [one.computed for one in here],
         }
         spreads: dict[str, tuple[float, float, float]] = {}

@@ -35,6 +35,8 @@ class Line(Struct, frozen=True):
     architectural_efficiency: float
     cluster_efficiency: float
     storage_bytes: float
+    latency_ms: float
+    ancestor_latency_ms: float
     ancestor_accuracy: float
     accuracy: float
     accepted: float
@@ -99,6 +101,8 @@ def line_of(results: Sequence[Result]) -> Line:
         statistics.median(one.best_architectural_efficiency for one in last),
         statistics.median(one.best_cluster_efficiency for one in last),
         statistics.median(one.best_storage_bytes for one in last),
+        statistics.median(one.best_latency_ms for one in last),
+        statistics.median(one.best_latency_ms for one in first),
         1 - statistics.median(one.best_test_error for one in first),
         1 - statistics.median(one.best_test_error for one in last),
         statistics.median(accepted),
