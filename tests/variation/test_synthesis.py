@@ -20,8 +20,8 @@ from heredity.variation.synthesis import Synthesis
 
 
 def cluster_probabilities(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, np.ndarray]:
-    strengths = cluster_strengths(anatomy, tensors, truncation)
-    return {family: printed(torch.from_numpy(own)).numpy() for family, own in strengths.items()}
+    strengths = cluster_strengths(anatomy, {name: tensor[None] for name, tensor in tensors.items()}, truncation)
+    return {family: printed(torch.from_numpy(own[0])).numpy() for family, own in strengths.items()}
 
 
 def organism(seed: int, lenet: Organism) -> Organism:

@@ -15,7 +15,7 @@ of parents: so Z and z are taken after mating; or the geometric mean is, which s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,23 +23,29 @@ import torch
 from numpy.typing import NDArray
 
 from heredity.anatomy.anatomy import Anatomy
-from heredity.types import Tensors
 from heredity.variation.removal import cluster_sums
 
 Mating = Literal["product", "geometric", "linear"]
 """How the strengths of several parents become one."""
 
 
-def cluster_strengths(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, NDArray[np.float64]]:
-    """By family `(clusters,)`: sums of the magnitudes above `truncation`, a share of the layer's largest."""
+def cluster_strengths(
+    anatomy: Anatomy, planes: Mapping[str, torch.Tensor], truncation: float = 0.0
+) -> dict[str, NDArray[np.float64]]:
+    """By family `(parents, clusters)`: sums of the magnitudes above `truncation`, a share of the layer's largest.
+
+    `planes` are weights `(parents, *shape)` by name.
+    """
     if truncation:
-        tensors = {name: truncated(tensor, truncation) for name, tensor in tensors.items()}
-    return {family.name: cluster_sums(family, tensors) for family in anatomy.families}
+        planes = {name: truncated(plane, truncation) for name, plane in planes.items()}
+    return {family.name: cluster_sums(family, planes) for family in anatomy.families}
 
 
-def truncated(weight: torch.Tensor, share: float) -> torch.Tensor:
-    """A weight with what is below this share of its largest magnitude set to zero."""
-    return torch.where(weight.abs() < share * weight.abs().max(), 0.0, weight)
+def truncated(planes: torch.Tensor, share: float) -> torch.Tensor:
+    """Weights `(parents, *shape)` with what is below this share of a parent's largest magnitude set to zero."""
+    magnitudes = planes.abs()
+    limits = share * magnitudes.flatten(1).amax(1)
+    return torch.where(magnitudes < limits.reshape(-1, *[1] * (planes.dim() - 1)), 0.0, planes)
 
 
 def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
@@ -60,10 +66,15 @@ def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[fl
     if has is None:
         product = strengths.prod(0)
     else:
-        owners = has.sum(0)
+        owners = count(has)
         product = torch.where(has, strengths, 1.0).prod(0) * (owners > 0)
         owners = owners.clamp_min(1).to(product.dtype)
     return product if mating == "product" else product ** (1 / owners)
+
+
+def count(has: torch.Tensor) -> torch.Tensor:
+    """`(*shape)`, uint8: how many parents have each element, of `(parents, *shape)`."""
+    return has.view(torch.uint8).sum(0, dtype=torch.uint8)
 
 
 def printed(strengths: torch.Tensor, sharpness: float = 1.0) -> torch.Tensor:

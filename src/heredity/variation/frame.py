@@ -23,6 +23,7 @@ from heredity.anatomy.genome import Genome, Tag, positions
 from heredity.anatomy.plan import Transfer
 from heredity.errors import InputError
 from heredity.types import Tensors
+from heredity.variation.encoding import count
 from heredity.variation.operator import Organism
 
 Weights = Literal["fittest", "mean", "fresh"]
@@ -65,6 +66,7 @@ class Frame:
     owns: dict[str, np.ndarray]
     needed: int
     _laid: dict[str, Laid] = field(default_factory=dict[str, Laid])
+    _rows: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict[tuple[int, ...], torch.Tensor])
 
     def laid(self, name: str) -> Laid:
         """A tensor of all parents, laid into the frame."""
@@ -99,21 +101,37 @@ class Frame:
     def _fittest(self, name: str) -> torch.Tensor:
         """A tensor that has no masks: the fittest lies on top of the others, who show where it has nothing."""
         whole = [k for k, transfer in enumerate(self.transfers) if not transfer.leaves_gaps(name)]
+        needed = whole[0] + 1 if whole else len(self.parents)
+        if len(self.anatomy.shapes[name]) == 1 and needed > 1:
+            return torch.cat([parent.tensors[name] for parent in self.parents])[self._sources(name)]
         joined = self.parents[0].tensors[name].new_zeros(self.anatomy.shapes[name])
-        for k in reversed(range(whole[0] + 1 if whole else len(self.parents))):
+        for k in reversed(range(needed)):
             self.transfers[k].apply(name, self.parents[k].tensors[name], joined)
         return joined
+
+    def _sources(self, name: str) -> torch.Tensor:
+        """Where each element of a vector comes from, in the row of all parents' vectors; equal for many of them."""
+        moves = [transfer.moves.get(name, {}).get(0) for transfer in self.transfers]
+        key = tuple(map(id, moves))
+        if key not in self._rows:
+            row = np.zeros(self.anatomy.shapes[name], np.int64)
+            everything = np.arange(len(row))
+            end = sum(len(parent.tensors[name]) for parent in self.parents)
+            for parent, move in zip(reversed(self.parents), reversed(moves), strict=True):
+                end -= len(parent.tensors[name])
+                here, there = (everything, everything) if move is None else move[:2]
+                row[there] = end + here
+            self._rows[key] = torch.from_numpy(row)
+        return self._rows[key]
 
 
 def _first(laid: Laid) -> torch.Tensor:
     """`(*shape)`: of each element, what the first has who has it."""
-    joined = laid.planes[0]
-    if laid.has is not None:
-        found = laid.has[0]
-        for theirs, own in zip(laid.planes[1:], laid.has[1:], strict=True):
-            if bool(found.all()):
-                break
-            joined, found = torch.where(found, joined, theirs), found | own
+    if laid.has is None:
+        return laid.planes[0]
+    joined = laid.planes[-1]
+    for k in reversed(range(len(laid.planes) - 1)):
+        joined = torch.where(laid.has[k], laid.planes[k], joined)
     return joined
 
 
@@ -150,11 +168,6 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
 def layers_of(anatomy: Anatomy) -> list[str]:
     """The weights in which synapses may be absent: those of layers that any family is made or read by."""
     return sorted({s.tensor for family in anatomy.families for s in family.slices} & set(anatomy.positions))
-
-
-def count(has: torch.Tensor) -> torch.Tensor:
-    """`(*shape)`, uint8: how many parents have each element, of `(parents, *shape)`."""
-    return has.view(torch.uint8).sum(0, dtype=torch.uint8)
 
 
 def needed_of(parents: int, chi: float) -> int:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from heredity.anatomy.anatomy import Anatomy, Family, Kept
 from heredity.anatomy.body import anatomy_of
 from heredity.rng import numpy_generator
-from heredity.types import Tensors
 from heredity.variation.environment import Cost, Environment, scale_to_share
 from heredity.variation.operator import Operator, Organism, mask_digest
 
@@ -26,14 +25,18 @@ def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
     return Organism(parent.genome.select(kept).with_masks(mask_digest(masks)), plan.apply(parent.tensors), masks)
 
 
-def cluster_sums(family: Family, tensors: Tensors) -> NDArray[np.float64]:
-    """`(clusters,)`: sum of the magnitudes of each filter's weights among `tensors`; vectors (biases) do not count."""
-    total = np.zeros(family.size)
+def cluster_sums(family: Family, planes: Mapping[str, torch.Tensor]) -> NDArray[np.float64]:
+    """`(parents, clusters)`: sum of the magnitudes of each filter's weights; vectors (biases) do not count.
+
+    `planes` are weights `(parents, *shape)` by name.
+    """
+    parents = len(next(iter(planes.values()), ()))
+    total = np.zeros((parents, family.size))
     for s in family.slices:
-        tensor = tensors.get(s.tensor)
-        if s.role == "made" and tensor is not None and tensor.dim() > 1:
-            by_position = tensor.detach().abs().movedim(s.dim, 0).flatten(1).sum(1, dtype=torch.float64)
-            total += by_position.cpu().numpy()[s.positions].sum(1)
+        plane = planes.get(s.tensor)
+        if s.role == "made" and plane is not None and plane.dim() > 2:
+            by_position = plane.detach().abs().movedim(s.dim + 1, 1).flatten(2).sum(2, dtype=torch.float64)
+            total += by_position.cpu().numpy()[:, s.positions].sum(2)
     return total
 
 
@@ -86,8 +89,9 @@ class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
         factor = climate(rng, anatomy.families, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         kept: dict[str, NDArray[np.int64]] = {}
+        alone = {name: tensor[None] for name, tensor in parent.tensors.items()}
         for name, p in scale_to_share(anatomy, weights, self.environment.share, self.cost).items():
             count = max(1, round(float(p.sum())))
-            strongest = np.argsort(-cluster_sums(anatomy.by_name[name], parent.tensors), kind="stable")[:count]
+            strongest = np.argsort(-cluster_sums(anatomy.by_name[name], alone)[0], kind="stable")[:count]
             kept[name] = np.sort(strongest)
         return remove(parent, anatomy, kept)

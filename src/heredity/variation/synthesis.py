@@ -121,14 +121,11 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         """By family `(clusters,)`: equation 6 of what the parents can pass on, sharpened."""
         made = {s.tensor for family in frame.anatomy.families for s in family.slices if s.role == "made"}
         layers = [name for name in made if len(frame.anatomy.shapes[name]) > 1]
-        strengths = [
-            cluster_strengths(frame.anatomy, {name: frame.laid(name).planes[k] for name in layers}, self.truncation)
-            for k in range(len(frame.parents))
-        ]
+        strengths = cluster_strengths(frame.anatomy, {n: frame.laid(n).planes for n in layers}, self.truncation)
         return {
             family: printed(
                 mated(
-                    torch.from_numpy(np.stack([own[family] for own in strengths])),
+                    torch.from_numpy(strengths[family]),
                     torch.from_numpy(owned),
                     self.alphas.clusters,
                     self.mating,
@@ -187,7 +184,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             laid = frame.laid(name)
             planes = laid.planes
             if self.truncation:
-                planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
+                planes = truncated(planes, self.truncation)
             planes = _by_kernel(planes.abs()).sum(3)
             kernels = Laid(planes, None if laid.has is None else _by_kernel(laid.has).any(3))
             owners, strengths = kernels.owners, mated(kernels.planes, kernels.has, self.alphas.clusters, self.mating)
