@@ -38,9 +38,9 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
     if first.id not in (member.id for member in front):
         ancestor = _measured(first, task, to_onnx(first.organism()), everybody)
         rows[first.id] = _row(ancestor)
-    for done, member in enumerate(sorted(front, key=lambda member: member.id != first.id)):  # pages compare with it
-        progress(done, len(front))
+    for done, member in enumerate(sorted(front, key=lambda member: member.id != first.id), 1):  # pages compare with it
         rows[member.id] = _finished(run, member, task, everybody)
+        progress(done, len(front))
     members = [rows[member.id] for member in front]
     content = {
         "ancestor": rows[first.id],
@@ -48,7 +48,6 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
         "targets": outcome(run.settings.targets, members),
     }
     write_json(run.folder.front_json, content)
-    progress(len(front), len(front))
     return content
 
 
