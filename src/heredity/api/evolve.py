@@ -77,9 +77,7 @@ def evolve(
     refuse_inside_worker()
     check_horizon(generations, budget_seconds)
     if ancestor is not None and generations is None:
-        raise InputError.of(
-            "generations, where an ancestor is given", "a budget of time", "give --generations, or leave it out"
-        )
+        raise InputError.of("generations, where an ancestor is given", "a budget of time", "give --generations instead")
     targets = targets or Targets()
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 0:

@@ -66,7 +66,6 @@ class Frame:
     owns: dict[str, np.ndarray]
     needed: int
     _laid: dict[str, Laid] = field(default_factory=dict[str, Laid])
-    _rows: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict[tuple[int, ...], torch.Tensor])
 
     def laid(self, name: str) -> Laid:
         """A tensor of all parents, laid into the frame."""
@@ -102,27 +101,10 @@ class Frame:
         """A tensor that has no masks: the fittest lies on top of the others, who show where it has nothing."""
         whole = [k for k, transfer in enumerate(self.transfers) if not transfer.leaves_gaps(name)]
         needed = whole[0] + 1 if whole else len(self.parents)
-        if len(self.anatomy.shapes[name]) == 1 and needed > 1:
-            return torch.cat([parent.tensors[name] for parent in self.parents])[self._sources(name)]
         joined = self.parents[0].tensors[name].new_zeros(self.anatomy.shapes[name])
         for k in reversed(range(needed)):
             self.transfers[k].apply(name, self.parents[k].tensors[name], joined)
         return joined
-
-    def _sources(self, name: str) -> torch.Tensor:
-        """Where each element of a vector comes from, in the row of all parents' vectors; equal for many of them."""
-        moves = [transfer.moves.get(name, {}).get(0) for transfer in self.transfers]
-        key = tuple(map(id, moves))
-        if key not in self._rows:
-            row = np.zeros(self.anatomy.shapes[name], np.int64)
-            everything = np.arange(len(row))
-            end = sum(len(parent.tensors[name]) for parent in self.parents)
-            for parent, move in zip(reversed(self.parents), reversed(moves), strict=True):
-                end -= len(parent.tensors[name])
-                here, there = (everything, everything) if move is None else move[:2]
-                row[there] = end + here
-            self._rows[key] = torch.from_numpy(row)
-        return self._rows[key]
 
 
 def _first(laid: Laid) -> torch.Tensor:
