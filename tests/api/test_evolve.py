@@ -109,6 +109,17 @@ def test_the_number_of_workers_does_not_show(users: Path, finished: Run, tmp_pat
     assert essence(tmp_path / "run") == essence(finished.folder.path)
 
 
+def test_what_is_not_exported_can_be_later(users: Path, finished: Run, tmp_path: Path) -> None:
+    model, data = finished.settings.constructor.reference, finished.settings.data
+    out = tmp_path / "run"
+    run = evolve(model, data, generations=2, strategy_options=QUICK, workers=0, out=out, export=False)
+    assert not run.folder.front_json.exists()
+    assert not any("test_error" in individual.measures for individual in run.individuals)
+    assert resume(out, export=False).individuals == run.individuals
+    resume(out)
+    assert essence(out) == essence(finished.folder.path)
+
+
 def test_another_seed_is_another_run(users: Path, finished: Run, tmp_path: Path) -> None:
     model, data = finished.settings.constructor.reference, finished.settings.data
     run = evolve(model, data, generations=1, seed=1, strategy_options=QUICK, workers=0, out=tmp_path / "run")
@@ -196,6 +207,7 @@ def test_records_without_run_json_are_not_written_over(users: Path, finished: Ru
         ({"budget_seconds": -1.0}, "expected a budget above 0"),
         ({"budget_seconds": math.nan}, "expected a budget above 0"),
         ({"budget_seconds": 0.5}, r"expected a budget of at least \d+ s here; came 0.5 s"),
+        ({"budget_seconds": 99.0, "export": False}, "expected generations, where nothing is exported; came a budget"),
         ({"generations": 1, "workers": -1}, "expected 0 workers or more; came -1"),
         ({"generations": 1, "cost": "weight"}, "expected a cost; came 'weight'; choose among params, macs"),
         ({"generations": 1, "strategy": "syntesis"}, "expected a strategy; came 'syntesis'; did you mean 'synthesis'"),

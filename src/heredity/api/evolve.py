@@ -60,6 +60,7 @@ def evolve(
     data_dir: str | Path | None = None,
     listener: Listener | None = None,
     started: float | None = None,
+    export: bool = True,
 ) -> Run:
     """Evolve a family of descendants of `model` on `data`, and give the run with its front.
 
@@ -67,7 +68,8 @@ def evolve(
     `front.json`) bounds the run; a run bounded by generations gives the same front for the same seed on a CPU, whatever
     `workers` (default: one a core; 0 develops in this process). `cost` is what is traded against error: "params" (the
     default, unless `targets` bound another measure), "macs", "bytes" or "latency". `ancestor` is the folder of another
-    run, whose trained ancestor this one begins with: one that it would train just so. `out` is a new folder.
+    run, whose trained ancestor this one begins with: one that it would train just so. `out` is a new folder. Without
+    `export` a run bounded by generations stops short of its end, the front's test errors and files: `resume` adds them.
 
     Raises:
         InputError: anything that cannot be used, in one line; ModelError and DataError are kinds of it.
@@ -78,6 +80,8 @@ def evolve(
     check_horizon(generations, budget_seconds)
     if ancestor is not None and generations is None:
         raise InputError.of("generations, where an ancestor is given", "a budget of time", "give --generations instead")
+    if not export and generations is None:
+        raise InputError.of("generations, where nothing is exported", "a budget of time", "drop export=False")
     targets = targets or Targets()
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 0:
@@ -131,7 +135,7 @@ def evolve(
             if adopted is not None:
                 adopt(store, *adopted)
             write_json(folder.settings, settings)  # last: where it lies, there is a run
-            _live(run, task, listener or Listener(), started, deadline)
+            _live(run, task, listener or Listener(), started, deadline, export=export)
     return run
 
 
@@ -143,10 +147,11 @@ def resume(
     listener: Listener | None = None,
     started: float | None = None,
     data_dir: str | Path | None = None,
+    export: bool = True,
 ) -> Run:
     """Go on with a run that was interrupted, however it was; a finished run is given back as it is.
 
-    `model` and `data` are needed again if they were handed over in Python.
+    `export`: see `evolve`. `model` and `data` are needed again if they were handed over in Python.
 
     Raises:
         StoreError: no run, another process at it, or it cannot be read.
@@ -163,7 +168,7 @@ def resume(
             budget, constructor = run.settings.budget_seconds, run.settings.constructor
             with _closed_on_failure(run):
                 deadline = None if budget is None else Deadline.of(budget, constructor, task)
-                _live(run, task, listener or Listener(), started, deadline)
+                _live(run, task, listener or Listener(), started, deadline, export=export)
     return run
 
 
@@ -240,7 +245,7 @@ def _strategy(settings: RunSettings, task: Task, organism: Callable[[Individual]
     return make_strategy(settings.strategy, settings.strategy_settings, setting)
 
 
-def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None) -> None:
+def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None, *, export: bool) -> None:
     """Runs the loop to its end, then measures and exports the front."""
     settings, folder = run.settings, run.folder
     handed_over = settings.constructor.reference == INSTANCE
@@ -273,7 +278,8 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
             listener=listener,
         )
         loop.run()
-    finish(run, task, listener.finishing)
+    if export:
+        finish(run, task, listener.finishing)
     clock.note()
     shutil.rmtree(folder.cache, ignore_errors=True)
     _report(run)

@@ -1,12 +1,15 @@
 """What a study measures of a finished run: every individual, and every generation.
 
-Test errors are read here, once, when nobody is to be selected any more; those of the front were read at the run's end.
+Test errors are read here, once, when nobody is to be selected any more.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from heredity.anatomy.body import anatomy_of, deploy
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
-from heredity.executors.worker import prepared
+from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_set, mean_distance, synapse_set
@@ -105,14 +108,15 @@ class Measured(Struct, frozen=True):
 
 
 def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
-    """Measures a finished run; `whose` are the fields by which a row says which run of which study it is of."""
+    """Measures a run that is over; `whose` are the fields by which a row says which run of which study it is of."""
+    read_test_errors(run, task)
     rows: list[Row] = []
     generations: list[Generation] = []
     computed = 0.0
     by_generation: dict[int, list[Individual]] = {}
     for individual in run.individuals:
         by_generation.setdefault(individual.birth.generation, []).append(individual)
-    with prepared(threads=1):  # as validation error was measured: another number of threads sums in another order
+    with prepared(threads=1):
         for number, born in sorted(by_generation.items()):
             computed += sum(individual.seconds for individual in born)
             own: list[Row] = []
@@ -122,7 +126,7 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
             for individual in (i for i in born if i.developed):
                 organism = run.store.organism(individual)
                 organisms.append(organism)
-                own.append(_row(individual, organism, task, whose, (rows or own or [None])[0]))
+                own.append(_row(individual, organism, whose, (rows or own or [None])[0]))
                 clusters.append(cluster_set(organism.genome))
                 synapses.append(synapse_set(organism.genome, organism.masks))
             rows += own
@@ -136,14 +140,27 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
     return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
 
 
-def _row(individual: Individual, organism: Organism, task: Task, whose: Mapping[str, Any], first: Row | None) -> Row:
+def read_test_errors(run: Run, task: Task) -> None:
+    """Measures and records the test error of everybody who lives and has none yet, on all cores, a thread each.
+
+    One thread to a network, as validation error was measured: another number sums in another order.
+    """
+
+    def read(individual: Individual) -> float:
+        organism = run.store.organism(individual)
+        network = deploy(organism.genome, organism.tensors)
+        return measured(task.criterion, network, task.test.inputs, task.test.labels)
+
+    unread = [i for i in run.individuals if i.developed and "test_error" not in i.measures]
+    with prepared(threads=1), ThreadPoolExecutor(os.cpu_count(), initializer=partial(prepare_process, 1)) as readers:
+        for individual, error in zip(unread, readers.map(read, unread), strict=True):
+            run.store.measured(individual.number, "test_error", error)
+
+
+def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], first: Row | None) -> Row:
     """An individual; `first` is the ancestor's row, None for the ancestor itself."""
     birth, anatomy, known = individual.birth, anatomy_of(organism.genome), individual.measures
     synapses, kernels = encoded_synapses(anatomy, organism.masks), encoded_kernels(anatomy, organism.masks)
-    test_error = known.get("test_error")
-    if test_error is None:
-        network = deploy(organism.genome, organism.tensors)
-        test_error = measured(task.criterion, network, task.test.inputs, task.test.labels)
     return Row(
         **whose,
         generation=birth.generation,
@@ -156,7 +173,7 @@ def _row(individual: Individual, organism: Organism, task: Task, whose: Mapping[
         params=int(known["params"]),
         macs=int(known["macs"]),
         val_error=known["val_error"],
-        test_error=test_error,
+        test_error=known["test_error"],
         storage_bytes=storage(anatomy, organism.masks),
         seconds=individual.seconds,
         elapsed=individual.elapsed,

@@ -117,7 +117,7 @@ class Plan:
         folder, options = RunFolder(self.out / part.name), self._options(part)
         if folder.settings.exists():
             self._check(folder, part, options)
-            resume(folder.path, listener=listener, data_dir=self.data_dir).store.close()
+            resume(folder.path, listener=listener, data_dir=self.data_dir, export=False).store.close()
         else:
             evolve(
                 SMOKE_MODEL if self.scale == "smoke" else part.arm.model,
@@ -131,6 +131,7 @@ class Plan:
                 out=folder.path,
                 data_dir=self.data_dir,
                 listener=listener,
+                export=False,  # no table needs the front's files, which take as long as a generation
             ).store.close()
         run, task = reopen(folder, data_dir=self.data_dir)
         with run.store:
