@@ -66,13 +66,22 @@ STUDY = Study(
         "kappas": "once",
         "cost": "params",
         "ends_at": 0.85,
-        "steps": (1080, 216),
+        "steps": (1080, 108),
     },
     paper={},
     best={"population": 8, "sharpness": 1.0},
     arms=(
         *(_arm(way, percent) for percent in SCARCITY for way in USUAL),
         *(_arm(way, percent) for way in WAYS if way not in USUAL for percent in (50, 70)),
+        Arm(
+            "clones",
+            "nothing is taken away: what further training alone is worth",
+            "mnist:10%",
+            3,
+            scarce(0),
+            kind="clones",
+            usual=False,
+        ),
     ),
     choices=(
         Choice(
@@ -109,7 +118,7 @@ STUDY = Study(
         ),
         HELD,
         Choice("end of a line", "nobody has less than 85 % validation error, or 25 generations", "chance is 90 %"),
-        Choice("training", "20 epochs for the ancestor, 4 for an offspring", "not published"),
+        Choice("training", "20 epochs for the ancestor, 2 for an offspring", "not published"),
         TRAINING,
         COUNTS,
         Choice(

@@ -83,6 +83,11 @@ SEEDS: dict[Scale, int] = {"smoke": 1, "paper": 3}
 """Seeds of each arm."""
 
 
+def shares(clusters: float, synapses: float) -> dict[str, Any]:
+    """The environments that keep these shares of the clusters, and of the synapses within them."""
+    return {"clusters": [{"value": clusters}], "synapses": [{"value": synapses}]}
+
+
 def keeps(synapses: float, clusters: float, generations: int) -> dict[str, Any]:
     """The environments that lead to these efficiencies (ancestor / own) after so many generations, evenly.
 
@@ -92,10 +97,7 @@ def keeps(synapses: float, clusters: float, generations: int) -> dict[str, Any]:
         came = f"{synapses}, {clusters} and {generations}"
         raise InputError.of("efficiencies and generations of at least 1", came, "correct the study")
     of_clusters, of_synapses = (round(total ** (-1 / generations), 3) for total in (clusters, synapses))
-    return {
-        "clusters": [{"value": of_clusters}],
-        "synapses": [{"value": round(min(1.0, of_synapses / of_clusters), 3)}],
-    }
+    return shares(of_clusters, round(min(1.0, of_synapses / of_clusters), 3))
 
 
 def scarce(percent: float) -> dict[str, Any]:
