@@ -16,7 +16,7 @@ from heredity.anatomy.genome import positions
 from heredity.errors import InputError
 from heredity.variation.encoding import mated, printed
 from heredity.variation.environment import Environment, Sizes
-from heredity.variation.frame import lay_out, needed_of
+from heredity.variation.frame import candidates_of, needed_of
 from heredity.variation.operator import Organism
 from heredity.variation.synthesis import Alphas, Kappas, Synthesis
 
@@ -160,7 +160,8 @@ def test_the_environment_is_a_share_of_the_parents_mean(lenet: Organism, chi: fl
     operator = Synthesis(Environment(0.6), chi=chi)
     sizes = [Sizes(anatomy_of(o.genome), "params")({}) for o in parents]
     came = [Sizes(anatomy_of(operator.conceive(parents, seed).genome), "params")({}) for seed in range(80)]
-    largest = Sizes(lay_out(parents, chi).anatomy, "params")({})
+    candidates = candidates_of(parents, chi)
+    largest = Sizes(candidates.ancestor.anatomy, "params")(candidates.genome.sizes)
     assert np.mean(came) == pytest.approx(min(0.6 * np.mean(sizes), largest), rel=0.05)
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from heredity.anatomy.anatomy import Anatomy, Family
+from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, build
 from heredity.anatomy.build import tensors_of
 from heredity.anatomy.trace import trace
 from heredity.rng import numpy_generator
 from heredity.variation.environment import Environment, Sizes
 from heredity.variation.operator import Operator, Organism, mask_digest
-from heredity.variation.removal import MagnitudeRemoval, RandomRemoval, climate, cluster_sums, draw, remove
+from heredity.variation.removal import MagnitudeRemoval, RandomRemoval, climate, cluster_sums, draw, remove, sums_of
 from heredity.variation.synthesis import Synthesis
 
 
@@ -92,7 +92,7 @@ def test_a_cluster_of_several_filters_sums_over_all_of_them() -> None:
     (family,) = anatomy.families
     tensors = tensors_of(module)
     by_hand = [float(tensors["a.weight"][i].abs().sum() + tensors["b.weight"][i].abs().sum()) for i in range(4)]
-    (came,) = cluster_sums(family, {name: tensor[None] for name, tensor in tensors.items()})
+    came = cluster_sums(family, sums_of(anatomy, tensors))
     assert came == pytest.approx(by_hand, rel=1e-6)
 
 
@@ -113,7 +113,7 @@ def test_coins_follow_their_probabilities() -> None:
 
 
 def test_climates_are_log_normal_around_what_crowding_leaves(lenet: Organism) -> None:
-    families: tuple[Family, ...] = anatomy_of(lenet.genome).families
+    families = lenet.genome.sizes
     assert set(climate(numpy_generator(0), families, 0.0, 0.0).values()) == {1.0}
     sizes = np.array([6, 16, 120, 84])
     crowded = climate(numpy_generator(0), families, 0.0, 0.5)

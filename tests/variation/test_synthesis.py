@@ -13,15 +13,17 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.trace import trace
 from heredity.types import Tensors
-from heredity.variation.encoding import cluster_strengths, printed, scaled_to
+from heredity.variation.encoding import printed, scaled_to, truncated
 from heredity.variation.environment import Environment, scale_to_share
 from heredity.variation.operator import Organism
+from heredity.variation.removal import cluster_sums, sums_of
 from heredity.variation.synthesis import Synthesis
 
 
 def cluster_probabilities(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, np.ndarray]:
-    strengths = cluster_strengths(anatomy, {name: tensor[None] for name, tensor in tensors.items()}, truncation)
-    return {family: printed(torch.from_numpy(own[0])).numpy() for family, own in strengths.items()}
+    sums = sums_of(anatomy, {name: truncated(tensor, truncation) for name, tensor in tensors.items()})
+    strengths = {family.name: torch.from_numpy(cluster_sums(family, sums)) for family in anatomy.families}
+    return {family: printed(own).numpy() for family, own in strengths.items()}
 
 
 def organism(seed: int, lenet: Organism) -> Organism:

@@ -6,14 +6,19 @@ plan to weights, masks, optimiser moments and buffers. This file is the only one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from heredity.anatomy.labels import Integers
 from heredity.types import Tensors
+
+Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -36,53 +41,82 @@ class IndexPlan:
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """From one relative's tensors to another's shapes: what both have comes to lie where the other has it.
+class Layout:
+    """Tensors of these shapes, one after the other in one vector."""
 
-    By tensor and dimension: positions of what both have, in the one and in the other, and the other's length. What is
-    not named is the same for both.
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @cached_property
+    def parts(self) -> dict[str, slice]:
+        """Where each tensor lies."""
+        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes.values())]).tolist()
+        return {name: slice(*ends[k : k + 2]) for k, name in enumerate(self.shapes)}
+
+    @cached_property
+    def length(self) -> int:
+        """Elements in all."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def join(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """`(length,)`: the tensors of a layout, of which there is at least one, in a vector of their own."""
+        return torch.cat([tensors[name].flatten() for name in self.shapes])
+
+    def part(self, vectors: torch.Tensor, name: str) -> torch.Tensor:
+        """`(..., *shape)`: one tensor in `(..., length)`, where it lies."""
+        return vectors[..., self.parts[name]].unflatten(-1, self.shapes[name] or (1,))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What two relatives, the one and the other, both have.
+
+    `sides` are by tensor and dimension: whether the other has each of the one's positions, and the one each of the
+    other's. What is not named both have whole. Positions of both ascend in their ancestor's, so what both have stands
+    in the same order in both.
     """
 
-    moves: Mapping[str, Mapping[int, tuple[Integers, Integers, int]]]
+    sides: Mapping[str, Mapping[int, tuple[Booleans, Booleans]]]
 
     @classmethod
-    def between(cls, one: IndexPlan, other: IndexPlan, shapes: Mapping[str, tuple[int, ...]]) -> Transfer:
-        """From the descendant of plan `one` to that of plan `other`; `shapes` are their common ancestor's."""
-        moves: dict[str, dict[int, tuple[Integers, Integers, int]]] = {}
-        known: dict[tuple[int, int, int], tuple[Integers, Integers, int]] = {}  # plans share equal indices
+    def between(cls, one: IndexPlan, other: IndexPlan, shapes: Mapping[str, tuple[int, ...]]) -> Shared:
+        """Of the descendants of plans `one` and `other`; `shapes` are their common ancestor's."""
+        sides: dict[str, dict[int, tuple[Booleans, Booleans]]] = {}
+        known: dict[tuple[int, int, int], tuple[Booleans, Booleans]] = {}  # plans share equal indices
         for name in one.gathers.keys() | other.gathers.keys():
-            mine, theirs = one.gathers.get(name, {}), other.gathers.get(name, {})
-            for dim in mine.keys() | theirs.keys():
-                length, have, want = shapes[name][dim], mine.get(dim), theirs.get(dim)
-                if (key := (length, id(have), id(want))) not in known:
-                    whole = np.arange(length)
-                    known[key] = _shared(whole if have is None else have, whole if want is None else want, length)
-                moves.setdefault(name, {})[dim] = known[key]
-        return cls(moves)
+            have, want, shape = one.gathers.get(name, {}), other.gathers.get(name, {}), shapes[name]
+            own = sides[name] = dict[int, tuple[Booleans, Booleans]]()
+            for dim in have.keys() | want.keys():
+                mine, theirs = have.get(dim), want.get(dim)
+                key = shape[dim], id(mine), id(theirs)
+                if key not in known:
+                    known[key] = _shared(mine, theirs, shape[dim])
+                own[dim] = known[key]
+        return cls(sides)
 
-    def leaves_gaps(self, name: str) -> bool:
-        """Whether the other has places in a tensor that nothing comes to lie in."""
-        return any(len(there) < length for _, there, length in self.moves.get(name, {}).values())
+    def of_one(self, layout: Layout) -> Booleans:
+        """`(length,)`: which elements of the one's layout the other has."""
+        return self._where(layout, 0)
 
-    def apply(self, name: str, tensor: torch.Tensor, into: torch.Tensor) -> None:
-        """Writes a tensor's part that both have to its places in `into`, which has the other's shape."""
-        moves = self.moves.get(name, {})
-        source, target = tensor.numpy(), into.numpy()  # which writes to scattered places faster than torch does
-        here: list[Integers] = []
-        there: list[Integers] = []
-        last = max(moves, default=-1)
-        for dim in range(last + 1):  # every combination, as with numpy.ix_
-            mine, theirs, _ = moves[dim] if dim in moves else (np.arange(into.shape[dim]),) * 2 + (0,)
-            grid = (-1, *[1] * (last - dim))
-            here.append(mine.reshape(grid))
-            there.append(theirs.reshape(grid))
-        target[(*there, ...)] = source[(*here, ...)]
+    def of_other(self, layout: Layout) -> Booleans:
+        """`(length,)`: which elements of the other's layout the one has, in the order of `of_one`."""
+        return self._where(layout, 1)
+
+    def _where(self, layout: Layout, side: int) -> Booleans:
+        found = np.ones(layout.length, bool)
+        for name in self.sides.keys() & layout.parts.keys():
+            own, shape = self.sides[name], layout.shapes[name]
+            last = max(own)
+            inner = own[last][side].repeat(math.prod(shape[last + 1 :]))
+            for dim in reversed(range(last)):
+                along = own[dim][side] if dim in own else np.ones(shape[dim], bool)
+                inner = (along[:, None] & inner).ravel()
+            found[layout.parts[name]] = inner
+        return found
 
 
-def _shared(have: Integers, want: Integers, length: int) -> tuple[Integers, Integers, int]:
-    """Where what both have stands in the one, and in the other; and how many the other has. Of `length` in all."""
-    place = np.full(length, -1)
-    place[want] = np.arange(len(want))
-    there = place[have]
-    here = np.flatnonzero(there >= 0)
-    return here, there[here], len(want)
+def _shared(have: Integers | None, want: Integers | None, length: int) -> tuple[Booleans, Booleans]:
+    """Of positions of so many (None: all), which of the ones are among the others, and which of the others."""
+    one, other = np.zeros(length, bool), np.zeros(length, bool)
+    one[slice(None) if have is None else have] = True
+    other[slice(None) if want is None else want] = True
+    return other[one], one[other]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.genome import Genome, positions
-from heredity.anatomy.plan import IndexPlan, Transfer
+from heredity.anatomy.plan import IndexPlan, Layout, Shared
 from heredity.measures.size import encoded
 
 
@@ -43,10 +43,12 @@ def synapse_set(genome: Genome, masks: Mapping[str, torch.Tensor]) -> NDArray[np
     first = ancestor(genome.constructor, genome.inputs)
     own = positions(genome, first.genome)
     anatomy, shapes = first.anatomy.select(own), first.anatomy.shapes
-    transfer = Transfer.between(first.anatomy.plan(own), IndexPlan({}), shapes)
-    found = [torch.zeros(0, dtype=torch.bool)]
-    for name in encoded(anatomy):
-        whole = torch.zeros(shapes[name], dtype=torch.bool)
-        transfer.apply(name, masks.get(name, torch.ones(anatomy.shapes[name], dtype=torch.bool)), whole)
-        found.append(whole.ravel())
-    return torch.cat(found).numpy()
+    names = encoded(anatomy)
+    mine, whole = (Layout({name: of[name] for name in names}) for of in (anatomy.shapes, shapes))
+    if not names:
+        return np.zeros(0, bool)
+    everything = {name: torch.ones(anatomy.shapes[name], dtype=torch.bool) for name in names}
+    alive = np.zeros(whole.length, bool)
+    shared = Shared.between(first.anatomy.plan(own), IndexPlan({}), shapes)
+    alive[shared.of_other(whole)] = mine.join({**everything, **masks}).numpy()
+    return alive

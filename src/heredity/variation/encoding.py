@@ -15,37 +15,19 @@ of parents: so Z and z are taken after mating; or the geometric mean is, which s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-
-from heredity.anatomy.anatomy import Anatomy
-from heredity.variation.removal import cluster_sums
 
 Mating = Literal["product", "geometric", "linear"]
 """How the strengths of several parents become one."""
 
 
-def cluster_strengths(
-    anatomy: Anatomy, planes: Mapping[str, torch.Tensor], truncation: float = 0.0
-) -> dict[str, NDArray[np.float64]]:
-    """By family `(parents, clusters)`: sums of the magnitudes above `truncation`, a share of the layer's largest.
-
-    `planes` are weights `(parents, *shape)` by name.
-    """
-    if truncation:
-        planes = {name: truncated(plane, truncation) for name, plane in planes.items()}
-    return {family.name: cluster_sums(family, planes) for family in anatomy.families}
-
-
-def truncated(planes: torch.Tensor, share: float) -> torch.Tensor:
-    """Weights `(parents, *shape)` with what is below this share of a parent's largest magnitude set to zero."""
-    magnitudes = planes.abs()
-    limits = share * magnitudes.flatten(1).amax(1)
-    return torch.where(magnitudes < limits.reshape(-1, *[1] * (planes.dim() - 1)), 0.0, planes)
+def truncated(weights: torch.Tensor, share: float) -> torch.Tensor:
+    """A layer's weights with what is below this share of their largest magnitude set to zero."""
+    magnitudes = weights.abs()
+    return torch.where(magnitudes < share * magnitudes.amax(), 0.0, weights)
 
 
 def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
@@ -62,14 +44,12 @@ def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[fl
         )
     if mating == "linear":
         return strengths.sum(0)
-    owners = len(strengths)
     if has is None:
-        product = strengths.prod(0)
+        product, owners = strengths.prod(0), torch.tensor(len(strengths))
     else:
         owners = count(has)
-        product = torch.where(has, strengths, 1.0).prod(0) * (owners > 0)
-        owners = owners.clamp_min(1).to(product.dtype)
-    return product if mating == "product" else product ** (1 / owners)
+        product = (strengths + (~has).to(strengths.dtype)).prod(0) * (owners > 0)  # 1 for those who have nothing
+    return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
 
 
 def count(has: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Frames: what several parents have in common, laid side by side.
 
-Relatives have clusters of the same tags, at different places of tensors of different shapes. A frame is the shape of a
-network that has all clusters that an offspring may have, and every parent is laid into it. What is computed from
-several parents is computed there, element by element.
+Relatives have clusters of the same tags, at different places of tensors of different shapes. First it is settled which
+clusters an offspring may have, its candidates, and which of them it gets; then every parent is laid into a network of
+just these, its frame. What is computed from several parents is computed there, element by element.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from heredity.anatomy.anatomy import Anatomy
-from heredity.anatomy.body import ancestor
+from heredity.anatomy.anatomy import Anatomy, Kept
+from heredity.anatomy.body import Ancestor, ancestor
 from heredity.anatomy.genome import Genome, Tag, positions
-from heredity.anatomy.plan import Transfer
+from heredity.anatomy.plan import IndexPlan, Layout, Shared
 from heredity.errors import InputError
 from heredity.types import Tensors
-from heredity.variation.encoding import count
+from heredity.variation.encoding import count, truncated
 from heredity.variation.operator import Organism
+from heredity.variation.removal import cluster_sums, sums_of
 
 Weights = Literal["fittest", "mean", "fresh"]
 """Whose weights an offspring has: its fittest parent's that has them, the mean of theirs, or new ones."""
@@ -35,7 +38,7 @@ Matching = Literal["tags", "position"]
 
 @dataclass(frozen=True)
 class Laid:
-    """One tensor of all parents: `planes (parents, *shape)`, zero where one has no cluster or no synapse.
+    """What all parents have in some place: `planes (parents, ...)`, zero where one has no cluster or no synapse.
 
     `has` tells where each parent has anything; None: everywhere.
     """
@@ -45,82 +48,129 @@ class Laid:
 
     @property
     def owners(self) -> torch.Tensor:
-        """`(*shape)`, uint8: how many parents have each element."""
+        """`(...)`, uint8: how many parents have each element."""
         if self.has is None:
             return torch.full(self.planes.shape[1:], len(self.planes), dtype=torch.uint8)
         return count(self.has)
 
+    @property
+    def first(self) -> torch.Tensor:
+        """`(...)`: of each element, what the first has who has it; zero if nobody has."""
+        if self.has is None:
+            return self.planes[0]
+        joined = self.planes[-1]
+        for k in reversed(range(len(self.planes) - 1)):
+            joined = torch.where(self.has[k], self.planes[k], joined)
+        return joined
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """`(...)`: of each element, the mean of those who have it; zero if nobody has."""
+        return self.planes.sum(0) / self.owners.clamp_min(1)
+
 
 @dataclass(frozen=True)
 class Frame:
-    """Parents in one shape, that of `anatomy`.
+    """Parents in the shape of `anatomy`, everything they have in vectors of `layout`.
 
-    `owns` is by family `(parents, clusters)`, whether a parent has a cluster. `needed` is how many parents must have a
-    cluster or a synapse for an offspring to have it.
+    `needed` is how many parents must have a synapse for an offspring to have it.
     """
 
     genome: Genome
     anatomy: Anatomy
     parents: Sequence[Organism]
-    transfers: Sequence[Transfer]
-    owns: dict[str, np.ndarray]
+    layout: Layout
+    everything: Laid
     needed: int
-    _laid: dict[str, Laid] = field(default_factory=dict[str, Laid])
 
     def laid(self, name: str) -> Laid:
-        """A tensor of all parents, laid into the frame."""
-        if name not in self._laid:
-            pairs = list(zip(self.parents, self.transfers, strict=True))
-            planes = self.parents[0].tensors[name].new_zeros((len(pairs), *self.anatomy.shapes[name]))
-            for (parent, transfer), into in zip(pairs, planes, strict=True):
-                transfer.apply(name, parent.tensors[name], into)
-            has = None
-            if any(name in parent.masks or transfer.leaves_gaps(name) for parent, transfer in pairs):
-                has = torch.zeros(planes.shape, dtype=torch.bool)
-                for (parent, transfer), into in zip(pairs, has, strict=True):
-                    everything = torch.ones((), dtype=torch.bool).expand(parent.tensors[name].shape)
-                    transfer.apply(name, parent.masks.get(name, everything), into)
-            self._laid[name] = Laid(planes, has)
-        return self._laid[name]
+        """One tensor of all parents."""
+        planes, has = self.everything.planes, self.everything.has
+        return Laid(self.layout.part(planes, name), None if has is None else self.layout.part(has, name))
 
     def inherited(self, how: Weights) -> Tensors:
-        """The parents' weights: the first one's who has them, or their mean; zero if nobody has."""
-        masked = {name for parent in self.parents for name in parent.masks}
-        joined: Tensors = {}
-        for name in self.parents[0].tensors:
-            if how == "mean":
-                laid = self.laid(name)
-                joined[name] = laid.planes.sum(0) / laid.owners.clamp_min(1)
-            elif name in masked:
-                joined[name] = _first(self.laid(name))
-            else:
-                joined[name] = self._fittest(name)
-        return joined
+        """The parents' weights: the first one's who has them, or their mean; zero if nobody has.
 
-    def _fittest(self, name: str) -> torch.Tensor:
-        """A tensor that has no masks: the fittest lies on top of the others, who show where it has nothing."""
-        whole = [k for k, transfer in enumerate(self.transfers) if not transfer.leaves_gaps(name)]
-        needed = whole[0] + 1 if whole else len(self.parents)
-        joined = self.parents[0].tensors[name].new_zeros(self.anatomy.shapes[name])
-        for k in reversed(range(needed)):
-            self.transfers[k].apply(name, self.parents[k].tensors[name], joined)
+        Whole numbers (counters of batches) are the first parent's.
+        """
+        vector = self.everything.mean if how == "mean" else self.everything.first
+        joined = dict(self.parents[0].tensors)
+        for name, shape in self.layout.shapes.items():
+            joined[name] = self.layout.part(vector, name).reshape(shape).to(joined[name].dtype, copy=True)
         return joined
 
 
-def _first(laid: Laid) -> torch.Tensor:
-    """`(*shape)`: of each element, what the first has who has it."""
-    if laid.has is None:
-        return laid.planes[0]
-    joined = laid.planes[-1]
-    for k in reversed(range(len(laid.planes) - 1)):
-        joined = torch.where(laid.has[k], laid.planes[k], joined)
-    return joined
+@dataclass(frozen=True)
+class Candidates:
+    """The clusters that an offspring may have: those of `genome`.
+
+    `genomes` are the parents', in which equal clusters have equal tags. `needed` is how many parents must have a
+    cluster or a synapse for an offspring to have it.
+    """
+
+    parents: Sequence[Organism]
+    genomes: Sequence[Genome]
+    genome: Genome
+    needed: int
+
+    @cached_property
+    def ancestor(self) -> Ancestor:
+        """Whom all parents descend from."""
+        return ancestor(self.genome.constructor, self.genome.inputs)
+
+    @cached_property
+    def _plans(self) -> list[IndexPlan]:
+        """What each parent has of the ancestor."""
+        return [self.ancestor.anatomy.plan(positions(genome, self.ancestor.genome)) for genome in self.genomes]
+
+    @cached_property
+    def owns(self) -> dict[str, NDArray[np.bool_]]:
+        """By family `(parents, candidates)`: whether a parent has a cluster."""
+        held = [{family: set(tags) for family, tags in genome.tags.items()} for genome in self.genomes]
+        return {f: np.array([[tag in own[f] for tag in tags] for own in held]) for f, tags in self.genome.tags.items()}
+
+    def strengths(self, truncation: float = 0.0) -> dict[str, NDArray[np.float64]]:
+        """By family `(parents, candidates)`: sums of a parent's magnitudes, zero where it has no such cluster.
+
+        Those below `truncation`, a share of the layer's largest, do not count.
+        """
+        whole, sums = self.ancestor.anatomy, dict[tuple[str, int], NDArray[np.float64]]()
+        for k, (parent, plan) in enumerate(zip(self.parents, self._plans, strict=True)):
+            tensors = parent.tensors
+            if truncation:
+                tensors = {name: truncated(tensor, truncation) for name, tensor in tensors.items()}
+            for (name, dim), values in sums_of(whole, tensors).items():
+                if (name, dim) not in sums:
+                    sums[name, dim] = np.zeros((len(self.parents), whole.shapes[name][dim]))
+                sums[name, dim][k, plan.gathers.get(name, {}).get(dim, slice(None))] = values
+        where = positions(self.genome, self.ancestor.genome)
+        return {family.name: cluster_sums(family, sums)[:, where[family.name]] for family in whole.families}
+
+    def lay_out(self, kept: Kept) -> Frame:
+        """The parents in the shape of a network that has these of the candidates."""
+        genome, first = self.genome.select(kept), self.ancestor
+        where = positions(genome, first.genome)
+        anatomy, plan, shapes = first.anatomy.select(where), first.anatomy.plan(where), first.anatomy.shapes
+        floating = [name for name, tensor in self.parents[0].tensors.items() if tensor.is_floating_point()]
+        layout = Layout({name: anatomy.shapes[name] for name in floating})
+        laid: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for parent, own, theirs in zip(self.parents, self.genomes, self._plans, strict=True):
+            mine = Layout({name: tuple(parent.tensors[name].shape) for name in floating})
+            weights, lives = mine.join(parent.tensors), _lives(mine, parent)
+            if own.tags != genome.tags:
+                shared = Shared.between(theirs, plan, shapes)
+                here, there = shared.of_one(mine), shared.of_other(layout)
+                weights, lives = (_moved(vector, here, there) for vector in (weights, lives))
+            laid.append((weights, lives))
+        weights, lives = (torch.stack(vectors) for vectors in zip(*laid, strict=True))
+        everything = Laid(weights, None if lives.numpy().all() else lives)
+        return Frame(genome, anatomy, self.parents, layout, everything, self.needed)
 
 
-def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Frame:
-    """The frame of all clusters that at least a share `chi`, in (0, 1], of the parents have: 1 is their intersection.
+def candidates_of(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Candidates:
+    """All clusters that at least a share `chi`, in (0, 1], of the parents have: 1 is their intersection.
 
-    A family of which no cluster is that common keeps one of the first parent's: the one that most others have.
+    A family of which no cluster is that common has one of the first parent's: the one that most others have.
 
     Raises:
         InputError: there are no parents, or they do not descend from one ancestor.
@@ -132,19 +182,10 @@ def lay_out(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = 
         if (other.constructor, other.inputs) != (own.constructor, own.inputs):
             came = f"descendants of {own.constructor.reference} and of {other.constructor.reference}"
             raise InputError.of("parents of one ancestor", came, "mate relatives only")
-    first, needed = ancestor(own.constructor, own.inputs), needed_of(len(parents), chi)
+    needed = needed_of(len(parents), chi)
     genomes = [parent.genome if matching == "tags" else _numbered(parent.genome) for parent in parents]
     tags = {family: _common([genome.tags[family] for genome in genomes], needed) for family in own.tags}
-    genome = Genome(own.constructor, own.inputs, tags)
-    kept = positions(genome, first.genome)
-    anatomy, plan = first.anatomy.select(kept), first.anatomy.plan(kept)
-    transfers = [
-        Transfer.between(first.anatomy.plan(positions(own, first.genome)), plan, first.anatomy.shapes)
-        for own in genomes
-    ]
-    held = [{family: set(named) for family, named in genome.tags.items()} for genome in genomes]
-    owns = {f: np.array([[tag in own[f] for tag in common] for own in held]) for f, common in tags.items()}
-    return Frame(genome, anatomy, parents, transfers, owns, needed)
+    return Candidates(parents, genomes, Genome(own.constructor, own.inputs, tags), needed)
 
 
 def layers_of(anatomy: Anatomy) -> list[str]:
@@ -155,6 +196,21 @@ def layers_of(anatomy: Anatomy) -> list[str]:
 def needed_of(parents: int, chi: float) -> int:
     """How many of so many parents a share `chi` is: at least one."""
     return max(1, math.ceil(chi * parents - 1e-9))
+
+
+def _lives(layout: Layout, parent: Organism) -> torch.Tensor:
+    """`(length,)`: which of a parent's weights are no absent synapses."""
+    lives = torch.ones(layout.length, dtype=torch.bool)
+    for name, mask in parent.masks.items():
+        lives[layout.parts[name]] = mask.flatten()
+    return lives
+
+
+def _moved(vector: torch.Tensor, here: NDArray[np.bool_], there: NDArray[np.bool_]) -> torch.Tensor:
+    """`(there,)`: what is here, in this order there; zero elsewhere."""
+    moved = vector.new_zeros(len(there))
+    moved.numpy()[there] = vector.numpy()[here]  # which is faster than torch with booleans
+    return moved
 
 
 def _numbered(genome: Genome) -> Genome:

@@ -25,29 +25,34 @@ def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
     return Organism(parent.genome.select(kept).with_masks(mask_digest(masks)), plan.apply(parent.tensors), masks)
 
 
-def cluster_sums(family: Family, planes: Mapping[str, torch.Tensor]) -> NDArray[np.float64]:
-    """`(parents, clusters)`: sum of the magnitudes of each filter's weights; vectors (biases) do not count.
-
-    `planes` are weights `(parents, *shape)` by name.
-    """
-    parents = len(next(iter(planes.values()), ()))
-    total = np.zeros((parents, family.size))
-    for s in family.slices:
-        plane = planes.get(s.tensor)
-        if s.role == "made" and plane is not None and plane.dim() > 2:
-            by_position = plane.detach().abs().movedim(s.dim + 1, 1).flatten(2).sum(2, dtype=torch.float64)
-            total += by_position.cpu().numpy()[:, s.positions].sum(2)
-    return total
+Sums = Mapping[tuple[str, int], NDArray[np.float64]]
+"""By weight and dimension `(..., length)`: magnitudes, summed over the other dimensions."""
 
 
-def climate(rng: np.random.Generator, families: Sequence[Family], spread: float, crowding: float) -> dict[str, float]:
-    """By family: the factor by which its clusters' chances differ from the environment's.
+def sums_of(anatomy: Anatomy, tensors: Mapping[str, torch.Tensor]) -> Sums:
+    """What `cluster_sums` needs of a network: sums for each filter of a layer. Vectors (biases) do not count."""
+    made = {(s.tensor, s.dim) for family in anatomy.families for s in family.slices if s.role == "made"}
+    found: dict[tuple[str, int], NDArray[np.float64]] = {}
+    for name, dim in made:
+        if (tensor := tensors[name].detach()).dim() > 1:
+            found[name, dim] = tensor.abs().movedim(dim, 0).flatten(1).sum(1).cpu().numpy().astype(np.float64)
+    return found
+
+
+def cluster_sums(family: Family, sums: Sums) -> NDArray[np.float64]:
+    """`(..., clusters)`: sum of the magnitudes of each cluster's filters."""
+    made = [s for s in family.slices if s.role == "made" and (s.tensor, s.dim) in sums]
+    return sum((sums[s.tensor, s.dim][..., s.positions].sum(-1) for s in made), np.zeros(family.size))
+
+
+def climate(rng: np.random.Generator, sizes: Mapping[str, int], spread: float, crowding: float) -> dict[str, float]:
+    """By family, of these sizes: the factor by which its clusters' chances differ from the environment's.
 
     The formulas of the methods set chances within a layer, and one share for the whole network lets narrow layers
     starve. So life is harder in crowded families, by their size to the power -`crowding`; around that, proportions
     between layers are left to variation (log-normal with this `spread`) and selection.
     """
-    return {family.name: float(family.size**-crowding * np.exp(spread * rng.standard_normal())) for family in families}
+    return {name: float(size**-crowding * np.exp(spread * rng.standard_normal())) for name, size in sizes.items()}
 
 
 def draw(rng: np.random.Generator, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.int64]]:
@@ -70,7 +75,7 @@ class RandomRemoval(Operator, frozen=True, tag="random-removal"):
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
         rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
-        factor = climate(rng, anatomy.families, self.spread, self.crowding)
+        factor = climate(rng, parent.genome.sizes, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         return remove(parent, anatomy, draw(rng, scale_to_share(anatomy, weights, self.environment.share, self.cost)))
 
@@ -86,12 +91,12 @@ class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
         rng, anatomy = numpy_generator(seed), anatomy_of(parent.genome)
-        factor = climate(rng, anatomy.families, self.spread, self.crowding)
+        factor = climate(rng, parent.genome.sizes, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         kept: dict[str, NDArray[np.int64]] = {}
-        alone = {name: tensor[None] for name, tensor in parent.tensors.items()}
+        sums = sums_of(anatomy, parent.tensors)
         for name, p in scale_to_share(anatomy, weights, self.environment.share, self.cost).items():
             count = max(1, round(float(p.sum())))
-            strongest = np.argsort(-cluster_sums(anatomy.by_name[name], alone)[0], kind="stable")[:count]
+            strongest = np.argsort(-cluster_sums(anatomy.by_name[name], sums), kind="stable")[:count]
             kept[name] = np.sort(strongest)
         return remove(parent, anatomy, kept)

@@ -26,15 +26,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heredity.anatomy.anatomy import Anatomy, Kept
+from heredity.anatomy.anatomy import Kept
 from heredity.anatomy.body import fresh_tensors
 from heredity.anatomy.canonical import canonicalise
 from heredity.errors import InputError
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
-from heredity.variation.encoding import Mating, cluster_strengths, mated, printed, scaled_to, truncated
+from heredity.variation.encoding import Mating, mated, printed, scaled_to, truncated
 from heredity.variation.environment import Cost, Environment, Probabilities, Sizes, kappa_for, scaled
-from heredity.variation.frame import Frame, Laid, Matching, Weights, lay_out, layers_of
+from heredity.variation.frame import Candidates, Frame, Laid, Matching, Weights, candidates_of, layers_of
 from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, draw, remove
 
@@ -92,74 +92,67 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
                 raise InputError.of(
                     f"an alpha for each of {len(parents)} parents", len(alphas), "give as many, or none"
                 )
-        frame = lay_out(parents, self.chi, self.matching)
-        child = Organism(frame.genome, frame.inherited(self.weights))
+        candidates = candidates_of(parents, self.chi, self.matching)
         kept: Kept = {}
         if self.cluster == "filter":
-            kept = draw(rng := numpy_generator(seed), self._filter_chances(frame, rng))
+            kept = draw(rng := numpy_generator(seed), self._filter_chances(candidates, rng))
+        frame = candidates.lay_out(kept)
+        child = Organism(frame.genome, frame.inherited(self.weights))
         if self.cluster == "kernel" or self.synapses is not None or any(parent.masks for parent in parents):
-            kept, masks = canonicalise(frame.anatomy, self._masks(frame, kept, seed))
+            working, masks = canonicalise(frame.anatomy, self._masks(frame, seed))
             tensors = {n: t * masks[n] if n in masks else t for n, t in child.tensors.items()}
-            child = Organism(frame.genome, tensors, masks)
-        child = remove(child, frame.anatomy, kept)
+            child = remove(Organism(frame.genome, tensors, masks), frame.anatomy, working)
         return _reinitialised(child, seed) if self.weights == "fresh" else child
 
     def held(self, ancestor: Organism) -> Synthesis:
         """The same with the kappas that meet the environments for `ancestor`, held from now on (METHODS C)."""
-        frame = lay_out([ancestor])
+        candidates = candidates_of([ancestor])
         if self.cluster == "filter":
-            sizes = Sizes(frame.anatomy, self.cost)
-            factor = climate(numpy_generator(0), frame.anatomy.families, 0.0, self.crowding)
-            powers = {name: factor[name] * p for name, p in self._filter_powers(frame).items()}
-            clusters = kappa_for(sizes, powers, self.environment.share * sizes({}))
+            sizes = Sizes(candidates.ancestor.anatomy, self.cost)
+            powers = self._filter_powers(candidates, numpy_generator(0), spread=0.0)
+            clusters = kappa_for(sizes, powers, self.environment.share * sizes(ancestor.genome.sizes))
         else:
-            clusters = self._kernels(frame).kappa(self.environment.share)
-        synapses = 1.0 if self.synapses is None else self._synapses(frame).kappa(self.synapses.share)
+            clusters = self._kernels(candidates.lay_out({})).kappa(self.environment.share)
+        synapses = 1.0 if self.synapses is None else self._synapses(candidates.lay_out({})).kappa(self.synapses.share)
         return msgspec.structs.replace(self, kappas=Kappas(clusters, synapses))
 
-    def _filter_powers(self, frame: Frame) -> dict[str, NDArray[np.float64]]:
-        """By family `(clusters,)`: equation 6 of what the parents can pass on, sharpened."""
-        made = {s.tensor for family in frame.anatomy.families for s in family.slices if s.role == "made"}
-        layers = [name for name in made if len(frame.anatomy.shapes[name]) > 1]
-        strengths = cluster_strengths(frame.anatomy, {n: frame.laid(n).planes for n in layers}, self.truncation)
-        return {
-            family: printed(
-                mated(
-                    torch.from_numpy(strengths[family]),
-                    torch.from_numpy(owned),
-                    self.alphas.clusters,
-                    self.mating,
-                ),
-                self.sharpness,
-            ).numpy()
-            for family, owned in frame.owns.items()
-        }
+    def _filter_powers(self, candidates: Candidates, rng: np.random.Generator, spread: float) -> Probabilities:
+        """By family `(candidates,)`: equation 6 of what the parents can pass on, sharpened, in their climate."""
+        factor = climate(rng, candidates.genome.sizes, spread, self.crowding)
+        powers: dict[str, NDArray[np.float64]] = {}
+        for family, strengths in candidates.strengths(self.truncation).items():
+            owned = torch.from_numpy(candidates.owns[family])
+            together = mated(torch.from_numpy(strengths), owned, self.alphas.clusters, self.mating)
+            powers[family] = factor[family] * printed(together, self.sharpness).numpy()
+        return powers
 
-    def _filter_chances(self, frame: Frame, rng: np.random.Generator) -> Probabilities:
-        """By family `(clusters,)`: the chance of each filter to be passed on."""
-        factor = climate(rng, frame.anatomy.families, self.spread, self.crowding)
-        powers = {name: factor[name] * p for name, p in self._filter_powers(frame).items()}
+    def _filter_chances(self, candidates: Candidates, rng: np.random.Generator) -> Probabilities:
+        """By family `(candidates,)`: the chance of each filter to be passed on."""
+        powers = self._filter_powers(candidates, rng, self.spread)
         if self.kappas is not None:
             kappa = self.kappas.clusters
         elif self.sampling == "raw":
             kappa = self.environment.share
         else:
-            sizes = Sizes(frame.anatomy, self.cost)
-            had = float(np.mean([sizes(parent.genome.sizes) for parent in frame.parents]))
+            sizes = Sizes(candidates.ancestor.anatomy, self.cost)
+            had = float(np.mean([sizes(parent.genome.sizes) for parent in candidates.parents]))
             kappa = kappa_for(sizes, powers, self.environment.share * had)
         return scaled(powers, kappa)
 
-    def _masks(self, frame: Frame, kept: Kept, seed: int) -> Masks:
-        """Which synapses between the filters that are kept are passed on: kernel by kernel, one by one, or all."""
-        masks = _between(frame.anatomy, kept)
+    def _masks(self, frame: Frame, seed: int) -> Masks:
+        """Which synapses are passed on: kernel by kernel, one by one, or all."""
+        among: Masks | None = None
         if self.cluster == "kernel":
             kernels = self._kernels(frame)
             kappa = self._kappa(kernels, self.environment, None if self.kappas is None else self.kappas.clusters)
-            for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items():
-                masks[name] = passed.reshape(*passed.shape, *[1] * (masks[name].dim() - 2)).expand(masks[name].shape)
+            among = {
+                name: _over(passed, frame.anatomy.shapes[name])
+                for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items()
+            }
         if self.synapses is None:
-            return {name: mask & (frame.laid(name).owners >= frame.needed) for name, mask in masks.items()}
-        synapses = self._synapses(frame, masks)
+            common = {name: frame.laid(name).owners >= frame.needed for name in layers_of(frame.anatomy)}
+            return common if among is None else {name: mask & among[name] for name, mask in common.items()}
+        synapses = self._synapses(frame, among)
         kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
         return synapses.tossed(kappa, generator(seed, "synapses"))
 
@@ -184,7 +177,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             laid = frame.laid(name)
             planes = laid.planes
             if self.truncation:
-                planes = truncated(planes, self.truncation)
+                planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
             planes = _by_kernel(planes.abs()).sum(3)
             kernels = Laid(planes, None if laid.has is None else _by_kernel(laid.has).any(3))
             owners, strengths = kernels.owners, mated(kernels.planes, kernels.has, self.alphas.clusters, self.mating)
@@ -222,18 +215,9 @@ def _by_kernel(planes: torch.Tensor) -> torch.Tensor:
     return planes.reshape(*planes.shape[:3], -1)
 
 
-def _between(anatomy: Anatomy, kept: Kept) -> Masks:
-    """By weight of a layer: whether a synapse lies between clusters that are kept."""
-    gathers = anatomy.plan(kept).gathers
-    masks: Masks = {}
-    for name in layers_of(anatomy):
-        mask = torch.ones(anatomy.shapes[name], dtype=torch.bool)
-        for dim, index in gathers.get(name, {}).items():
-            stays = torch.zeros(mask.shape[dim], dtype=torch.bool)
-            stays[torch.from_numpy(index)] = True
-            mask &= stays.reshape(-1, *[1] * (mask.dim() - dim - 1))
-        masks[name] = mask
-    return masks
+def _over(kernels: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """What is so of kernels `(out, in)`, of all their synapses: `(out, in, ...)`."""
+    return kernels.reshape(*kernels.shape, *[1] * (len(shape) - 2)).expand(*shape)
 
 
 def _reinitialised(child: Organism, seed: int) -> Organism:
