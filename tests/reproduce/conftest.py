@@ -27,7 +27,7 @@ class Impatient(Listener):
 def small_study() -> Study:
     """Gene tags against matching by position, two parents, in one environment; another arm is left out."""
     arms = tuple(replace(arm, settings={**arm.settings, **FEW}) for arm in STUDY.arms[:3])
-    return replace(STUDY, arms=arms)
+    return replace(STUDY, arms=arms, timed=True)
 
 
 def small_plan(out: Path, *, seeds: int = 1) -> Plan:

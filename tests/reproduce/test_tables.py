@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from msgspec import structs
 
 from heredity.anatomy.body import deploy
 from heredity.api.evolve import reopen
 from heredity.measures.error import error_rate, predict
-from heredity.reproduce.plan import Plan
+from heredity.reproduce.plan import Plan, Result
 from heredity.reproduce.tables import not_run, summary, write_tables
 from heredity.run.verify import verify
 from heredity.store.folder import RunFolder
@@ -89,3 +91,12 @@ def test_the_summary_is_of_medians(done: Plan, tables: tuple[Any, Any]) -> None:
         assert line.latency_ms == statistics.median(float(g["best_latency_ms"]) for g in last) > 0
         assert line.accepted >= 1
     assert [arm.name for arm in not_run(done, done.outcome())] == ["tags-r55"]
+
+
+def test_times_that_were_not_taken_are_left_out(done: Plan) -> None:
+    def untimed(result: Result) -> Result:
+        generations = tuple(structs.replace(one, best_latency_ms=None) for one in result.measured.generations)
+        return replace(result, measured=structs.replace(result.measured, generations=generations))
+
+    for line in summary([untimed(result) for result in done.outcome()]):
+        assert line.latency_ms is line.ancestor_latency_ms is None

@@ -70,7 +70,13 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"1/{line.architectural_efficiency:.1f}",
         f"1/{line.cluster_efficiency:.1f}",
         show_count(line.storage_bytes),
-        f"{line.latency_ms:.3f} of {line.ancestor_latency_ms:.3f} ms",
+        _show_latency(line),
         show_share(line.accuracy),
         show_share(line.ancestor_accuracy - line.accuracy),
     )
+
+
+def _show_latency(line: Line) -> str:
+    if line.latency_ms is None or line.ancestor_latency_ms is None:
+        return ""
+    return f"{line.latency_ms:.3f} of {line.ancestor_latency_ms:.3f} ms"

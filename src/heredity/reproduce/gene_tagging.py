@@ -66,7 +66,7 @@ STUDY = Study(
         "kappas": "once",
         "cost": "params",
         "ends_at": 0.85,
-        "steps": (1080, 108),
+        "steps": (1080, 81),
     },
     paper={},
     best={"population": 8, "sharpness": 1.0},
@@ -118,7 +118,7 @@ STUDY = Study(
         ),
         HELD,
         Choice("end of a line", "nobody has less than 85 % validation error, or 25 generations", "chance is 90 %"),
-        Choice("training", "20 epochs for the ancestor, 2 for an offspring", "not published"),
+        Choice("training", "20 epochs for the ancestor, 1.5 for an offspring", "not published"),
         TRAINING,
         COUNTS,
         Choice(
@@ -138,4 +138,5 @@ STUDY = Study(
         _curve("tags", 70, (830e3, 166e3, 12.5e3, 3e3), (0.987, 0.979, 0.890, 0.105)),
         _curve("position", 70, (830e3, 140e3, 9.3e3, 2.7e3), (0.987, 0.976, 0.869, 0.105)),
     ),
+    timed=False,
 )

@@ -61,7 +61,7 @@ class Generation(Struct, frozen=True):
     """One generation's living members; `generations.csv`. `best` is who has the least validation error.
 
     `best_latency_ms` is what onnxruntime takes for one example with the dense network that the best is deployed as: in
-    it absent synapses are zeros, and only filters that are gone save time.
+    it absent synapses are zeros, and only filters that are gone save time. None where the study does not take it.
 
     Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
     of everybody took up to here, whatever the workers; `elapsed` is the run's clock.
@@ -84,7 +84,7 @@ class Generation(Struct, frozen=True):
     best_cluster_efficiency: float
     best_storage_bytes: int
     best_macs: int
-    best_latency_ms: float
+    best_latency_ms: float | None
     median_val_error: float
     median_test_error: float
     median_synapses: float
@@ -107,8 +107,11 @@ class Measured(Struct, frozen=True):
     settings: dict[str, Any]
 
 
-def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
-    """Measures a run that is over; `whose` are the fields by which a row says which run of which study it is of."""
+def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> Measured:
+    """Measures a run that is over; `whose` are the fields by which a row says which run of which study it is of.
+
+    `timed`: whether the best of a generation is exported and its time taken.
+    """
     read_test_errors(run, task)
     rows: list[Row] = []
     generations: list[Generation] = []
@@ -133,7 +136,7 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any]) -> Measured:
             if own:
                 varieties = mean_distance(np.array(clusters)), mean_distance(np.array(synapses))
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
-                latency = file_latency_ms(to_onnx(organisms[best]), organisms[best].genome.inputs)
+                latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
                 generations.append(
                     _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
                 )
@@ -197,7 +200,7 @@ def _generation(
     number: int,
     rows: list[Row],
     best: Row,
-    latency_ms: float,
+    latency_ms: float | None,
     failed: int,
     varieties: tuple[float | None, float | None],
     computed: float,

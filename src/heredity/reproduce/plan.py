@@ -142,7 +142,7 @@ class Plan:
                 "seed": part.seed,
                 "run": part.name,
             }
-            found = measure(run, task, whose)
+            found = measure(run, task, whose, timed=self.study.timed)
         make_folder(self._measured(part).parent)
         write_json(self._measured(part), found)
 

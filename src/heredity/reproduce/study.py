@@ -55,7 +55,10 @@ class Curve(Struct, frozen=True):
 
 
 class Study(Struct, frozen=True):
-    """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both."""
+    """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both.
+
+    In one that is `timed`, onnxruntime takes the time of the best of every generation; exporting it costs a second.
+    """
 
     name: str
     title: str
@@ -67,6 +70,7 @@ class Study(Struct, frozen=True):
     best: dict[str, Any]
     choices: tuple[Choice, ...]
     curves: tuple[Curve, ...]
+    timed: bool = True
 
     def options(self, arm: Arm, preset: Preset, scale: Scale) -> dict[str, Any]:
         """The strategy's settings for an arm; those of an arm prevail over the study's."""

@@ -35,8 +35,8 @@ class Line(Struct, frozen=True):
     architectural_efficiency: float
     cluster_efficiency: float
     storage_bytes: float
-    latency_ms: float
-    ancestor_latency_ms: float
+    latency_ms: float | None
+    ancestor_latency_ms: float | None
     ancestor_accuracy: float
     accuracy: float
     accepted: float
@@ -101,13 +101,18 @@ def line_of(results: Sequence[Result]) -> Line:
         statistics.median(one.best_architectural_efficiency for one in last),
         statistics.median(one.best_cluster_efficiency for one in last),
         statistics.median(one.best_storage_bytes for one in last),
-        statistics.median(one.best_latency_ms for one in last),
-        statistics.median(one.best_latency_ms for one in first),
+        _latency(last),
+        _latency(first),
         1 - statistics.median(one.best_test_error for one in first),
         1 - statistics.median(one.best_test_error for one in last),
         statistics.median(accepted),
         *(_mean_over_generations(found, name) for name in ("cluster_variety", "synapse_variety")),
     )
+
+
+def _latency(generations: Sequence[Generation]) -> float | None:
+    known = [one.best_latency_ms for one in generations if one.best_latency_ms is not None]
+    return statistics.median(known) if known else None
 
 
 def _mean_over_generations(found: Sequence[Measured], name: str) -> float | None:

@@ -30,25 +30,25 @@ def truncated(weights: torch.Tensor, share: float) -> torch.Tensor:
     return torch.where(magnitudes < share * magnitudes.amax(), 0.0, weights)
 
 
-def mated(strengths: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
+def mated(weights: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
     """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
 
-    `strengths` are magnitudes `(parents, *shape)`, zero where a parent has nothing; `has` says where each has anything,
-    None: everywhere. `alphas` weigh the parents; empty: all alike.
+    `weights` are `(parents, *shape)`, of which magnitudes count, zero where a parent has nothing; `has` says where each
+    has anything, None: everywhere. `alphas`, above 0, weigh the parents; empty: all alike.
     """
-    if len(strengths) == 1:
-        return strengths[0]
+    if len(weights) == 1:
+        return weights[0].abs()
     if alphas:
-        strengths = strengths * torch.tensor(alphas[: len(strengths)], dtype=strengths.dtype).reshape(
-            -1, *[1] * (strengths.dim() - 1)
+        weights = weights * torch.tensor(alphas[: len(weights)], dtype=weights.dtype).reshape(
+            -1, *[1] * (weights.dim() - 1)
         )
     if mating == "linear":
-        return strengths.sum(0)
+        return weights.abs().sum(0)
     if has is None:
-        product, owners = strengths.prod(0), torch.tensor(len(strengths))
+        product, owners = weights.prod(0).abs_(), torch.tensor(len(weights))
     else:
         owners = count(has)
-        product = (strengths + (~has).to(strengths.dtype)).prod(0) * (owners > 0)  # 1 for those who have nothing
+        product = (weights + (~has).to(weights.dtype)).prod(0).abs_() * (owners > 0)  # 1 for those who have nothing
     return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
 
 
@@ -63,7 +63,7 @@ def printed(strengths: torch.Tensor, sharpness: float = 1.0) -> torch.Tensor:
     `sharpness` is a power that they are raised to.
     """
     largest = float(strengths.max())
-    return strengths.div(largest if largest > 0 else 1.0).sub_(1).mul_(sharpness).exp_()
+    return strengths.mul(sharpness / (largest if largest > 0 else 1.0)).sub_(sharpness).exp_()
 
 
 def scaled_to(target: float, probabilities: Sequence[torch.Tensor]) -> float:

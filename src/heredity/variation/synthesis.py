@@ -162,7 +162,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         live = 0
         for name in layers_of(frame.anatomy):
             laid = frame.laid(name)
-            owners, strengths = laid.owners, mated(laid.planes.abs(), laid.has, self.alphas.synapses, self.mating)
+            owners, strengths = laid.owners, mated(laid.planes, laid.has, self.alphas.synapses, self.mating)
             if among is not None:
                 owners, strengths = owners * among[name], strengths * among[name]
             powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
