@@ -65,8 +65,8 @@ STUDY = Study(
         Choice("end of a line", "nobody has less than 85 % validation error, or 10 generations", "not published"),
         Choice(
             "training",
-            "20 epochs for the ancestor, 1.5 for an offspring (best: times the root of its architectural efficiency, 16 "
-            "at most; with the ancestor as teacher)",
+            "20 epochs for the ancestor, 1.5 for an offspring (best: times the root of its architectural efficiency, "
+            "16 at most; with the ancestor as teacher)",
             "not published",
         ),
         TRAINING,
