@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heredity.reproduce.study import COUNTS, HELD, TRAINING, Arm, Choice, Curve, Study, scarce
+from heredity.reproduce.study import ALPHAS, COUNTS, HELD, ONCE, TRAINING, Arm, Choice, Curve, Study, scarce
 
 SCARCITY = tuple(range(50, 100, 5))
 """In per cent."""
@@ -94,18 +94,14 @@ STUDY = Study(
             "clusters and synapses keep √(1 - R) each, clusters as a share of weights",
             "published storage after one step is about 1 - R, so that is what both leave together",
         ),
-        Choice(
-            "the constant in front of the probabilities",
-            "set once, so that the ancestor meets the environment, and held for all generations and arms",
-            "set anew by each mating, it would fix the very rate of fall that is compared",
-        ),
+        ONCE,
         Choice(
             "normalising a product",
             "its m-th root, the geometric mean of those who have the cluster (arms tags-product: none)",
             "a product of m magnitudes has a unit of its own, in which a constant that is set on the ancestor means "
             "another share; so storage would fall far faster than published",
         ),
-        Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised"),
+        ALPHAS,
         Choice(
             "who must have a cluster or a synapse",
             "three of five parents with tags, all of them without (arms position-chi60: three of five)",

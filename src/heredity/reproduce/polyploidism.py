@@ -6,7 +6,7 @@ Networks in Varying Population Sizes"; its abstract.
 
 from __future__ import annotations
 
-from heredity.reproduce.study import COUNTS, TRAINING, Arm, Choice, Curve, Study, keeps, scarce
+from heredity.reproduce.study import ALPHAS, COUNTS, ONCE, TRAINING, Arm, Choice, Curve, Study, keeps, scarce
 
 PARENTS, POPULATIONS = (1, 2, 3, 5), (3, 5, 8)
 
@@ -38,11 +38,7 @@ STUDY = Study(
             "half of the storage, 71 % of the clusters and of their synapses, for any number of parents",
             "not published; of the ten in the same authors' paper on gene tags the one that shrinks most slowly",
         ),
-        Choice(
-            "the constant in front of the probabilities",
-            "set once, so that the ancestor meets the environment, and held for all generations and arms",
-            "set anew by each mating, it would fix the very rate of fall that is compared",
-        ),
+        ONCE,
         Choice(
             "environment and constant in the preset best",
             "57 % of the synapses and 76 % of the clusters a generation, for any parents; set anew by each mating",
@@ -61,7 +57,7 @@ STUDY = Study(
             "a product of m magnitudes has a unit of its own, in which a constant that is set on the ancestor means "
             "another share",
         ),
-        Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised"),
+        ALPHAS,
         Choice("end of a line", "nobody has less than 85 % validation error, or 10 generations", "not published"),
         Choice(
             "training",

@@ -12,6 +12,7 @@ from heredity.reproduce.study import (
     BRIEF,
     COUNTS,
     FIRST,
+    ONCE,
     TRAINING,
     Arm,
     Choice,
@@ -57,12 +58,7 @@ STUDY = Study(
             "so a line of one parent without training comes near the published totals, though it slows down as "
             "strengths drift apart",
         ),
-        Choice(
-            "the constant in front of the probabilities",
-            "set once, so that the ancestor meets the environment, and held for all generations and arms",
-            "as printed, the formulas keep less than the published totals imply; set anew by each mating, it would fix "
-            "the very rate of fall that is compared",
-        ),
+        ONCE,
         Choice(
             "environment and constant in the preset best",
             "50 % of the synapses and 71 % of the clusters a generation, whoever mates; set anew by each mating",

@@ -134,6 +134,13 @@ CALIBRATION = Choice(
     "one for clusters and one for synapses",
     "as printed, the formulas keep 25 to 42 % of the synapses a generation, the published totals imply 59 to 69 %",
 )
+ONCE = Choice(
+    "the constant in front of the probabilities",
+    "set once, so that the ancestor meets the environment, and held for all generations and arms",
+    "set anew by each mating, it would fix the very rate of fall that is compared; as printed, the formulas keep less "
+    "than published totals imply",
+)
+ALPHAS = Choice("alphas", "1", "not published; alike weights cancel where strengths are normalised")
 HELD = Choice(
     "sharpness of chances in the preset best",
     "1, as printed",
