@@ -33,7 +33,7 @@ def carry_out(plan: Plan, narrated: Narrated) -> None:
         if plan.is_measured(part):
             continue
         print(f"{part.name}, run {number} of {len(parts)}: {part.arm.says}", flush=True)
-        with narrated(plan.generations(part.arm)) as listener:
+        with narrated(plan.generations(part)) as listener:
             plan.live(part, listener)
         outcome = plan.outcome()
         write_tables(plan, outcome)

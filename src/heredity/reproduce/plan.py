@@ -87,9 +87,12 @@ class Plan:
         seeds = range(SEEDS[self.scale] if self.seeds is None else self.seeds)
         return [Part(arm, preset, seed) for seed in seeds for preset in self.presets for arm in self.arms]
 
-    def generations(self, arm: Arm) -> int:
+    def generations(self, part: Part) -> int:
         """How many follow the ancestor."""
-        return SMOKE_GENERATIONS if self.scale == "smoke" else arm.generations
+        if self.scale == "smoke":
+            return SMOKE_GENERATIONS
+        own = part.arm.generations
+        return own if part.preset == "paper" else part.arm.briefly or own
 
     def open(self) -> None:
         """Makes the folder, or refuses one that another study is in.
@@ -124,7 +127,7 @@ class Plan:
                 self._data(part.arm),
                 strategy="synthesis",
                 strategy_options=options,
-                generations=self.generations(part.arm),
+                generations=self.generations(part),
                 seed=part.seed,
                 ancestor=self._relative(part),
                 workers=self._workers,
@@ -197,7 +200,7 @@ class Plan:
         found = read_settings(folder)
         wanted = {
             "data": self._data(part.arm),
-            "generations": self.generations(part.arm),
+            "generations": self.generations(part),
             "seed": part.seed,
             "strategy_settings": _as_stored(strategy_settings("synthesis", options)),
         }

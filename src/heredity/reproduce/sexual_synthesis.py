@@ -38,7 +38,7 @@ STUDY = Study(
     best={**BRIEF, **keeps(270, 15, 8), "kappas": "each"},
     arms=(
         Arm("two-parents", "two parents, on MNIST", "mnist", 9, TWO, kind="two parents", small=True),
-        Arm("one-parent", "one parent, on MNIST", "mnist", 13, {"parents": 1}, kind="one parent", small=True),
+        Arm("one-parent", "one parent, on MNIST", "mnist", 13, kind="one parent", small=True, briefly=9),
         Arm(
             "two-parents-union",
             "two parents, either of whom may pass on what it has, on MNIST",

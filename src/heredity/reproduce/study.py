@@ -18,8 +18,9 @@ Scale = Literal["smoke", "paper"]
 class Arm(Struct, frozen=True):
     """One way to evolve: settings of the strategy over the study's own, on these data.
 
-    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that
-    are `small` are what a study's smoke consists of.
+    `generations` follow the ancestor, with the preset best `briefly` if that is given. Arms of one `kind` are drawn in
+    one colour. Those that are not `usual` are run when asked for by name; those that are `small` are what a study's
+    smoke consists of.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Arm(Struct, frozen=True):
     kind: str = ""
     usual: bool = True
     small: bool = False
+    briefly: int | None = None
 
 
 class Choice(Struct, frozen=True):
