@@ -13,7 +13,16 @@ from heredity.anatomy.trace import trace
 from heredity.rng import numpy_generator
 from heredity.variation.environment import Environment, Sizes
 from heredity.variation.operator import Operator, Organism, mask_digest
-from heredity.variation.removal import MagnitudeRemoval, RandomRemoval, climate, cluster_sums, draw, remove, sums_of
+from heredity.variation.removal import (
+    MagnitudeRemoval,
+    RandomRemoval,
+    climate,
+    cluster_sums,
+    draw,
+    made_in,
+    remove,
+    sums_of,
+)
 from heredity.variation.synthesis import Synthesis
 
 
@@ -92,7 +101,7 @@ def test_a_cluster_of_several_filters_sums_over_all_of_them() -> None:
     (family,) = anatomy.families
     tensors = tensors_of(module)
     by_hand = [float(tensors["a.weight"][i].abs().sum() + tensors["b.weight"][i].abs().sum()) for i in range(4)]
-    came = cluster_sums(family, sums_of(anatomy, tensors))
+    came = cluster_sums(family, sums_of(made_in(anatomy), tensors))
     assert came == pytest.approx(by_hand, rel=1e-6)
 
 

@@ -16,12 +16,12 @@ from heredity.types import Tensors
 from heredity.variation.encoding import printed, scaled_to, truncated
 from heredity.variation.environment import Environment, scale_to_share
 from heredity.variation.operator import Organism
-from heredity.variation.removal import cluster_sums, sums_of
+from heredity.variation.removal import cluster_sums, made_in, sums_of
 from heredity.variation.synthesis import Synthesis
 
 
 def cluster_probabilities(anatomy: Anatomy, tensors: Tensors, truncation: float = 0.0) -> dict[str, np.ndarray]:
-    sums = sums_of(anatomy, {name: truncated(tensor, truncation) for name, tensor in tensors.items()})
+    sums = sums_of(made_in(anatomy), {name: truncated(tensor, truncation) for name, tensor in tensors.items()})
     strengths = {family.name: torch.from_numpy(cluster_sums(family, sums)) for family in anatomy.families}
     return {family: printed(own).numpy() for family, own in strengths.items()}
 

@@ -38,7 +38,7 @@ def canonicalise(
                         live[s.role] += 1
                     else:
                         if (place := (s.tensor, s.dim)) not in counted:
-                            counted[place] = mask.movedim(s.dim, 0).flatten(1).sum(1).numpy()
+                            counted[place] = _count(mask, s.dim)
                         live[s.role] += counted[place][s.positions].sum(1)
             mine, total = kept[family.name], live["made"] + live["read"]
             working = mine[(live["made"][mine] > 0) & (live["read"][mine] > 0)]
@@ -55,3 +55,10 @@ def canonicalise(
                     for dim in range(alive[s.tensor].dim()):
                         counted.pop((s.tensor, dim), None)
     return kept, alive
+
+
+def _count(mask: torch.Tensor, dim: int) -> Integers:
+    """`(length,)`: how many are true along a dimension."""
+    numbers = mask.numpy().view(np.uint8)
+    inner = numbers.reshape(*numbers.shape[: dim + 1], -1).sum(-1, dtype=np.int32)  # kernels are summed in one go
+    return inner.sum(tuple(range(dim)), dtype=np.int64)

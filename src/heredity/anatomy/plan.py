@@ -6,6 +6,7 @@ plan to weights, masks, optimiser moments and buffers. This file is the only one
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,19 +48,29 @@ class Layout:
     shapes: Mapping[str, tuple[int, ...]]
 
     @cached_property
+    def sizes(self) -> list[int]:
+        """Elements of each tensor."""
+        return [math.prod(shape) for shape in self.shapes.values()]
+
+    @cached_property
     def parts(self) -> dict[str, slice]:
         """Where each tensor lies."""
-        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes.values())]).tolist()
-        return {name: slice(*ends[k : k + 2]) for k, name in enumerate(self.shapes)}
+        ends = [0, *itertools.accumulate(self.sizes)]
+        return {name: slice(ends[k], ends[k + 1]) for k, name in enumerate(self.shapes)}
 
     @cached_property
     def length(self) -> int:
         """Elements in all."""
-        return sum(math.prod(shape) for shape in self.shapes.values())
+        return sum(self.sizes)
 
     def join(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """`(length,)`: the tensors of a layout, of which there is at least one, in a vector of their own."""
         return torch.cat([tensors[name].flatten() for name in self.shapes])
+
+    def split(self, vector: torch.Tensor) -> Tensors:
+        """The tensors of which `(length,)` consists, in memory of their own."""
+        pairs = zip(self.shapes.items(), vector.split(self.sizes), strict=True)
+        return {name: part.reshape(shape).clone() for (name, shape), part in pairs}
 
     def part(self, vectors: torch.Tensor, name: str) -> torch.Tensor:
         """`(..., *shape)`: one tensor in `(..., length)`, where it lies."""

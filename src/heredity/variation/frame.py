@@ -7,6 +7,7 @@ just these, its frame. What is computed from several parents is computed there, 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from heredity.errors import InputError
 from heredity.types import Tensors
 from heredity.variation.encoding import count, truncated
 from heredity.variation.operator import Organism
-from heredity.variation.removal import cluster_sums, sums_of
+from heredity.variation.removal import cluster_sums, made_in, sums_of
 
 Weights = Literal["fittest", "mean", "fresh"]
 """Whose weights an offspring has: its fittest parent's that has them, the mean of theirs, or new ones."""
@@ -94,10 +95,8 @@ class Frame:
         Whole numbers (counters of batches) are the first parent's.
         """
         vector = self.everything.mean if how == "mean" else self.everything.first
-        joined = dict(self.parents[0].tensors)
-        for name, shape in self.layout.shapes.items():
-            joined[name] = self.layout.part(vector, name).reshape(shape).to(joined[name].dtype, copy=True)
-        return joined
+        first = self.parents[0].tensors
+        return {**first, **{name: part.to(first[name].dtype) for name, part in self.layout.split(vector).items()}}
 
 
 @dataclass(frozen=True)
@@ -134,14 +133,14 @@ class Candidates:
 
         Those below `truncation`, a share of the layer's largest, do not count.
         """
-        whole, sums = self.ancestor.anatomy, dict[tuple[str, int], NDArray[np.float64]]()
+        whole = self.ancestor.anatomy
+        made = made_in(whole)
+        sums = {(name, dim): np.zeros((len(self.parents), whole.shapes[name][dim])) for name, dim in made}
         for k, (parent, plan) in enumerate(zip(self.parents, self._plans, strict=True)):
             tensors = parent.tensors
             if truncation:
                 tensors = {name: truncated(tensor, truncation) for name, tensor in tensors.items()}
-            for (name, dim), values in sums_of(whole, tensors).items():
-                if (name, dim) not in sums:
-                    sums[name, dim] = np.zeros((len(self.parents), whole.shapes[name][dim]))
+            for (name, dim), values in sums_of(made, tensors).items():
                 sums[name, dim][k, plan.gathers.get(name, {}).get(dim, slice(None))] = values
         where = positions(self.genome, self.ancestor.genome)
         return {family.name: cluster_sums(family, sums)[:, where[family.name]] for family in whole.families}
@@ -151,19 +150,21 @@ class Candidates:
         genome, first = self.genome.select(kept), self.ancestor
         where = positions(genome, first.genome)
         anatomy, plan, shapes = first.anatomy.select(where), first.anatomy.plan(where), first.anatomy.shapes
-        floating = [name for name, tensor in self.parents[0].tensors.items() if tensor.is_floating_point()]
+        floating = {name: t.dtype for name, t in self.parents[0].tensors.items() if t.is_floating_point()}
+        dtype = functools.reduce(torch.promote_types, floating.values(), torch.float32)
         layout = Layout({name: anatomy.shapes[name] for name in floating})
-        laid: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for parent, own, theirs in zip(self.parents, self.genomes, self._plans, strict=True):
+        planes = torch.zeros(len(self.parents), layout.length, dtype=dtype)
+        has = torch.zeros(planes.shape, dtype=torch.bool)
+        for k, (parent, own, theirs) in enumerate(zip(self.parents, self.genomes, self._plans, strict=True)):
             mine = Layout({name: tuple(parent.tensors[name].shape) for name in floating})
-            weights, lives = mine.join(parent.tensors), _lives(mine, parent)
+            weights, lives = mine.join(parent.tensors).to(dtype), _lives(mine, parent)
+            here = there = ...  # all
             if own.tags != genome.tags:
                 shared = Shared.between(theirs, plan, shapes)
                 here, there = shared.of_one(mine), shared.of_other(layout)
-                weights, lives = (_moved(vector, here, there) for vector in (weights, lives))
-            laid.append((weights, lives))
-        weights, lives = (torch.stack(vectors) for vectors in zip(*laid, strict=True))
-        everything = Laid(weights, None if lives.numpy().all() else lives)
+            for into, vector in ((planes, weights), (has, lives)):
+                into[k].numpy()[there] = vector.numpy()[here]  # which is faster than torch with booleans
+        everything = Laid(planes, None if has.numpy().all() else has)
         return Frame(genome, anatomy, self.parents, layout, everything, self.needed)
 
 
@@ -204,13 +205,6 @@ def _lives(layout: Layout, parent: Organism) -> torch.Tensor:
     for name, mask in parent.masks.items():
         lives[layout.parts[name]] = mask.flatten()
     return lives
-
-
-def _moved(vector: torch.Tensor, here: NDArray[np.bool_], there: NDArray[np.bool_]) -> torch.Tensor:
-    """`(there,)`: what is here, in this order there; zero elsewhere."""
-    moved = vector.new_zeros(len(there))
-    moved.numpy()[there] = vector.numpy()[here]  # which is faster than torch with booleans
-    return moved
 
 
 def _numbered(genome: Genome) -> Genome:

@@ -29,14 +29,18 @@ Sums = Mapping[tuple[str, int], NDArray[np.float64]]
 """By weight and dimension `(..., length)`: magnitudes, summed over the other dimensions."""
 
 
-def sums_of(anatomy: Anatomy, tensors: Mapping[str, torch.Tensor]) -> Sums:
-    """What `cluster_sums` needs of a network: sums for each filter of a layer. Vectors (biases) do not count."""
+def made_in(anatomy: Anatomy) -> list[tuple[str, int]]:
+    """The weights, and dimensions of them, by which clusters are made; vectors (biases) do not count."""
     made = {(s.tensor, s.dim) for family in anatomy.families for s in family.slices if s.role == "made"}
-    found: dict[tuple[str, int], NDArray[np.float64]] = {}
-    for name, dim in made:
-        if (tensor := tensors[name].detach()).dim() > 1:
-            found[name, dim] = tensor.abs().movedim(dim, 0).flatten(1).sum(1).cpu().numpy().astype(np.float64)
-    return found
+    return sorted((name, dim) for name, dim in made if len(anatomy.shapes[name]) > 1)
+
+
+def sums_of(made: Sequence[tuple[str, int]], tensors: Mapping[str, torch.Tensor]) -> Sums:
+    """What `cluster_sums` needs of a network's weights: sums for each filter of a layer, `(length,)`."""
+    return {
+        (name, dim): tensors[name].detach().abs().movedim(dim, 0).flatten(1).sum(1).cpu().numpy().astype(np.float64)
+        for name, dim in made
+    }
 
 
 def cluster_sums(family: Family, sums: Sums) -> NDArray[np.float64]:
@@ -94,7 +98,7 @@ class MagnitudeRemoval(Operator, frozen=True, tag="magnitude-removal"):
         factor = climate(rng, parent.genome.sizes, self.spread, self.crowding)
         weights = {family.name: np.full(family.size, factor[family.name]) for family in anatomy.families}
         kept: dict[str, NDArray[np.int64]] = {}
-        sums = sums_of(anatomy, parent.tensors)
+        sums = sums_of(made_in(anatomy), parent.tensors)
         for name, p in scale_to_share(anatomy, weights, self.environment.share, self.cost).items():
             count = max(1, round(float(p.sum())))
             strongest = np.argsort(-cluster_sums(anatomy.by_name[name], sums), kind="stable")[:count]
