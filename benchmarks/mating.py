@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from tables import print_table
 
@@ -92,7 +93,7 @@ def drawn(parent: Organism, seed: int) -> object:
     """Probabilities, kappa and coins of all synapses of one parent; nothing is removed."""
     weights = {name: tensor for name, tensor in parent.tensors.items() if tensor.dim() > 1}
     units = Units({n: printed(t.abs()) for n, t in weights.items()}, sum(t.numel() for t in weights.values()))
-    return units.tossed(units.kappa(KEEP.share), torch.Generator().manual_seed(seed))
+    return units.tossed(units.kappa(KEEP.share), np.random.default_rng(seed))
 
 
 def timed(conceive: Callable[[int], object], repeat: int) -> list[float]:

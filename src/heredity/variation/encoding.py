@@ -48,7 +48,9 @@ def mated(weights: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[floa
         product, owners = weights.prod(0).abs_(), torch.tensor(len(weights))
     else:
         owners = count(has)
-        product = (weights + (~has).to(weights.dtype)).prod(0).abs_() * (owners > 0)  # 1 for those who have nothing
+        product = (weights + (~has).to(weights.dtype)).prod(0).abs_() * owners.clamp_max(
+            1
+        )  # 1 for those who have nothing
     return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
 
 

@@ -147,14 +147,14 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
             kappa = self._kappa(kernels, self.environment, None if self.kappas is None else self.kappas.clusters)
             among = {
                 name: _over(passed, frame.anatomy.shapes[name])
-                for name, passed in kernels.tossed(kappa, generator(seed, "kernels")).items()
+                for name, passed in kernels.tossed(kappa, numpy_generator(seed, "kernels")).items()
             }
         if self.synapses is None:
             common = {name: frame.laid(name).owners >= frame.needed for name in layers_of(frame.anatomy)}
             return common if among is None else {name: mask & among[name] for name, mask in common.items()}
         synapses = self._synapses(frame, among)
         kappa = self._kappa(synapses, self.synapses, None if self.kappas is None else self.kappas.synapses)
-        return synapses.tossed(kappa, generator(seed, "synapses"))
+        return synapses.tossed(kappa, numpy_generator(seed, "synapses"))
 
     def _synapses(self, frame: Frame, among: Masks | None = None) -> Units:
         """Synapses, among those of a mask, with the powers of equation 7."""
@@ -205,9 +205,13 @@ class Units:
         """The kappa under which the expected number is this share of a parent's."""
         return scaled_to(share * self.live, list(self.powers.values()))
 
-    def tossed(self, kappa: float, coins: torch.Generator) -> Masks:
+    def tossed(self, kappa: float, coins: np.random.Generator) -> Masks:
         """Whether each is passed on, by its own coin."""
-        return {name: torch.rand(p.shape, generator=coins) < kappa * p for name, p in self.powers.items()}
+
+        def uniform(shape: torch.Size) -> torch.Tensor:  # NumPy draws three times as fast as torch
+            return torch.from_numpy(coins.random(tuple(shape), dtype=np.float32))
+
+        return {name: uniform(p.shape) < kappa * p for name, p in self.powers.items()}
 
 
 def _by_kernel(planes: torch.Tensor) -> torch.Tensor:
