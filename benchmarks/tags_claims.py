@@ -3,10 +3,11 @@
     heredity reproduce gene-tagging --scale paper --out runs/gene-tagging
     python benchmarks/tags_claims.py runs/gene-tagging [--preset paper]
 
-A pair is one environment and one seed, from one ancestor. Of each generation the median member counts. "At equal
-storage": both arms interpolated, over the logarithm of storage, at 20 sizes that both pass through. A line stands still
-where storage falls by less than 5 % in a generation. Intervals are of the median over pairs, 95 %, by bootstrap; pairs
-of one seed share their ancestor, so they are somewhat too narrow.
+A pair is one environment and one seed, from one ancestor. The first generation has one parent, the ancestor, and is the
+same in both arms, so varieties and what is lost at equal storage count from the second on. Of each generation the
+median member counts. "At equal storage": both arms interpolated, over the logarithm of storage, at 20 sizes that both pass
+through. A line stands still where storage falls by less than 5 % in a generation. Intervals are of the median over
+pairs, 95 %, by bootstrap; pairs of one seed share their ancestor, so they are somewhat too narrow.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from tables import print_table
 
 SMALL, POOR, STILL = 0.1, 0.9, 0.05
 """Of the ancestor's storage; of accuracy; of storage from one generation to the next."""
+
+APART = 2
+"""The first generation in which the arms can differ."""
 
 Line = list[Mapping[str, str]]
 Floats = NDArray[np.float64]
@@ -65,7 +69,7 @@ def column(line: Line, name: str) -> Floats:
 
 def mean(line: Line, name: str) -> float:
     """Over generations."""
-    return float(np.nanmean(column(line, name)))
+    return float(np.nanmean(column(line[APART:], name)))
 
 
 def until(line: Line, reached: Callable[[Line], NDArray[np.bool_]]) -> float:
@@ -86,9 +90,11 @@ def poor(line: Line) -> NDArray[np.bool_]:
 def at_equal_storage(tags: Line, position: Line, measure: Callable[[Line], Floats]) -> tuple[float, float]:
     """Means of a measure over sizes that both lines pass through; NaN if there are none."""
     curves: list[tuple[Floats, Floats]] = []
-    for line in (tags, position):
+    for line in (tags[APART:], position[APART:]):
         size, value = np.log(column(line, "median_storage_bytes")), measure(line)
         known = ~np.isnan(value)
+        if not known.any():
+            return float("nan"), float("nan")
         order = np.argsort(size[known])
         curves.append((size[known][order], value[known][order]))
     low, high = max(size[0] for size, _ in curves), min(size[-1] for size, _ in curves)

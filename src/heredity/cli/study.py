@@ -45,9 +45,7 @@ def conclude(plan: Plan) -> None:
     """The study in a table, what was chosen, what was not run, and where everything is."""
     outcome = plan.outcome()
     tables, page = write_tables(plan, outcome), write_page(plan, outcome)
-    table = table_of(
-        "arm", "preset", "seeds", "generations", "synapses", "clusters", "storage", "one example", "accuracy", "lost"
-    )
+    table = table_of(*COLUMNS)
     for line in summary(outcome):
         table.add_row(*_cells(line))
     console_for_tables().print(table)

@@ -43,10 +43,9 @@ def synapse_set(genome: Genome, masks: Mapping[str, torch.Tensor]) -> NDArray[np
     first = ancestor(genome.constructor, genome.inputs)
     own = positions(genome, first.genome)
     anatomy, shapes = first.anatomy.select(own), first.anatomy.shapes
-    names = encoded(anatomy)
-    mine, whole = (Layout({name: of[name] for name in names}) for of in (anatomy.shapes, shapes))
-    if not names:
+    if not (names := encoded(anatomy)):
         return np.zeros(0, bool)
+    mine, whole = (Layout({name: of[name] for name in names}) for of in (anatomy.shapes, shapes))
     everything = {name: torch.ones(anatomy.shapes[name], dtype=torch.bool) for name in names}
     alive = np.zeros(whole.length, bool)
     shared = Shared.between(first.anatomy.plan(own), IndexPlan({}), shapes)

@@ -47,10 +47,8 @@ def mated(weights: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[floa
     if has is None:
         product, owners = weights.prod(0).abs_(), torch.tensor(len(weights))
     else:
-        owners = count(has)
-        product = (weights + (~has).to(weights.dtype)).prod(0).abs_() * owners.clamp_max(
-            1
-        )  # 1 for those who have nothing
+        owners, lacks = count(has), (~has).to(weights.dtype)  # who has nothing gives a factor of 1
+        product = (weights + lacks).prod(0).abs_() * owners.clamp_max(1)
     return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
 
 

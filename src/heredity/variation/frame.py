@@ -139,7 +139,7 @@ class Candidates:
         for k, (parent, plan) in enumerate(zip(self.parents, self._plans, strict=True)):
             tensors = parent.tensors
             if truncation:
-                tensors = {name: truncated(tensor, truncation) for name, tensor in tensors.items()}
+                tensors = {name: truncated(tensors[name], truncation) for name, _ in made}
             for (name, dim), values in sums_of(made, tensors).items():
                 sums[name, dim][k, plan.gathers.get(name, {}).get(dim, slice(None))] = values
         where = positions(self.genome, self.ancestor.genome)
