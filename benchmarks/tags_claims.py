@@ -3,11 +3,11 @@
     heredity reproduce gene-tagging --scale paper --out runs/gene-tagging
     python benchmarks/tags_claims.py runs/gene-tagging [--preset paper]
 
-A pair is one environment and one seed, from one ancestor. The first generation has one parent, the ancestor, and is the
-same in both arms, so varieties and what is lost at equal storage count from the second on. Of each generation the
-median member counts. "At equal storage": both arms interpolated, over the logarithm of storage, at 20 sizes that both pass
-through. A line stands still where storage falls by less than 5 % in a generation. Intervals are of the median over
-pairs, 95 %, by bootstrap; pairs of one seed share their ancestor, so they are somewhat too narrow.
+A pair is one environment and one seed, from one ancestor. The first generation has one parent, the ancestor, and is
+the same in both arms, so varieties and what is lost at equal storage count from the second on. Of each generation the
+median member counts. "At equal storage": both arms interpolated, over the logarithm of storage, at 20 sizes that both
+pass through. A line stands still where storage falls by less than 5 % in a generation. Intervals are of the median
+over pairs, 95 %, by bootstrap; pairs of one seed share their ancestor, so they are somewhat too narrow.
 """
 
 from __future__ import annotations
