@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
+from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.build import load, tensors_of
-from heredity.anatomy.plan import IndexPlan
+from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.anatomy.trace import trace
 from heredity.zoo.resnet import ResNet
 
@@ -56,3 +61,29 @@ def test_loading_keeps_shared_parameters_shared() -> None:
     assert network[3].running_var.shape == (2,)
     for name, tensor in tensors_of(network).items():
         assert torch.equal(tensor, tensors[name])
+
+
+@functools.cache
+def _small() -> Anatomy:
+    return trace(ResNet(3, 5, blocks=1), (3, 8, 8))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**20), shares=st.lists(st.floats(0.2, 1.0), min_size=2, max_size=4))
+def test_relatives_are_laid_out_as_their_ancestors_elements_say(seed: int, shares: list[float]) -> None:
+    anatomy, rng = _small(), np.random.default_rng(seed)
+    ancestor = _numbered({name: torch.empty(shape) for name, shape in anatomy.shapes.items()})
+    plans: list[IndexPlan] = []
+    for share in shares:
+        kept = {f.name: np.flatnonzero(rng.random(f.size) < share) for f in anatomy.families}
+        plans.append(anatomy.plan({name: own if len(own) else np.array([0]) for name, own in kept.items()}))
+    own, *relatives = ({name: t.float() for name, t in plan.apply(ancestor).items()} for plan in plans)
+    masks = [{n: torch.from_numpy(rng.random(t.shape) < 0.7) for n, t in r.items() if t.dim() > 1} for r in relatives]
+    layout = Layout(anatomy.alike, {name: tuple(t.shape) for name, t in own.items()})
+    planes, lacks = Kinship(layout, plans[0], plans[1:], anatomy.shapes).gather(relatives, masks)
+    for k, (relative, mask) in enumerate(zip(relatives, masks, strict=True)):
+        for name, numbers in own.items():
+            has = torch.isin(numbers, relative[name])
+            alive = torch.isin(numbers, relative[name][mask[name]]) if name in mask else has
+            assert torch.equal(layout.part(planes[k], name), torch.where(has, numbers, 0.0))
+            assert torch.equal(layout.part(lacks[k], name), 1.0 - alive.float())

@@ -108,6 +108,18 @@ class Anatomy:
             alike.setdefault(key, (length, coupled, []))[2].append((tensor, dim))
         return list(alike.values())
 
+    @cached_property
+    def alike(self) -> list[tuple[str, ...]]:
+        """All tensors, in blocks of equal shapes and couplings: what a plan does to one it does to the others."""
+        coupled: dict[str, list[tuple[int, int]]] = {name: [] for name in self.shapes}
+        for number, (_, _, dims) in enumerate(self._couplings):
+            for name, dim in dims:
+                coupled[name].append((dim, number))
+        blocks: dict[Any, list[str]] = {}
+        for name, shape in self.shapes.items():
+            blocks.setdefault((shape, *coupled[name]), []).append(name)
+        return [tuple(block) for block in blocks.values()]
+
     def plan(self, kept: Kept) -> IndexPlan:
         """The index plan that keeps these clusters."""
         gone: dict[str, np.ndarray] = {}

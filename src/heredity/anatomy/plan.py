@@ -6,11 +6,13 @@ plan to weights, masks, optimiser moments and buffers. This file is the only one
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +20,6 @@ from numpy.typing import NDArray
 
 from heredity.anatomy.labels import Integers
 from heredity.types import Tensors
-
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -41,36 +41,43 @@ class IndexPlan:
         return tensor
 
 
+NOWHERE = 1 << 40
+"""A row that no tensor has."""
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Tensors of these shapes, one after the other in one vector."""
+    """Tensors one after the other in one vector, block by block.
 
+    Those of a block have one shape and are coupled alike. `shapes` has at least all their names.
+    """
+
+    blocks: Sequence[tuple[str, ...]]
     shapes: Mapping[str, tuple[int, ...]]
 
     @cached_property
-    def sizes(self) -> list[int]:
-        """Elements of each tensor."""
-        return [math.prod(shape) for shape in self.shapes.values()]
+    def sizes(self) -> dict[str, int]:
+        """Elements of each tensor, in their order."""
+        return {name: math.prod(self.shapes[name]) for block in self.blocks for name in block}
 
     @cached_property
     def parts(self) -> dict[str, slice]:
         """Where each tensor lies."""
-        ends = [0, *itertools.accumulate(self.sizes)]
-        return {name: slice(ends[k], ends[k + 1]) for k, name in enumerate(self.shapes)}
+        return {n: slice(end - size, end) for (n, size), end in zip(self.sizes.items(), self._ends, strict=True)}
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(itertools.accumulate(self.sizes.values()))
 
     @cached_property
     def length(self) -> int:
         """Elements in all."""
-        return sum(self.sizes)
-
-    def join(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """`(length,)`: the tensors of a layout, of which there is at least one, in a vector of their own."""
-        return torch.cat([tensors[name].flatten() for name in self.shapes])
+        return sum(self.sizes.values())
 
     def split(self, vector: torch.Tensor) -> Tensors:
         """The tensors of which `(length,)` consists, in memory of their own."""
-        pairs = zip(self.shapes.items(), vector.split(self.sizes), strict=True)
-        return {name: part.reshape(shape).clone() for (name, shape), part in pairs}
+        parts = zip(self.sizes, vector.split(list(self.sizes.values())), strict=True)
+        return {name: part.reshape(self.shapes[name]).clone() for name, part in parts}
 
     def part(self, vectors: torch.Tensor, name: str) -> torch.Tensor:
         """`(..., *shape)`: one tensor in `(..., length)`, where it lies."""
@@ -78,56 +85,79 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What two relatives, the one and the other, both have.
+class Kinship:
+    """What several relatives have of one: `plans` and `plan` are what they keep of their common ancestor's `shapes`.
 
-    `sides` are by tensor and dimension: whether the other has each of the one's positions, and the one each of the
-    other's. What is not named both have whole. Positions of both ascend in their ancestor's, so what both have stands
-    in the same order in both.
+    `layout` is the one's, with blocks of tensors that any plan treats alike.
     """
 
-    sides: Mapping[str, Mapping[int, tuple[Booleans, Booleans]]]
+    layout: Layout
+    plan: IndexPlan
+    plans: Sequence[IndexPlan]
+    shapes: Mapping[str, tuple[int, ...]]
 
-    @classmethod
-    def between(cls, one: IndexPlan, other: IndexPlan, shapes: Mapping[str, tuple[int, ...]]) -> Shared:
-        """Of the descendants of plans `one` and `other`; `shapes` are their common ancestor's."""
-        sides: dict[str, dict[int, tuple[Booleans, Booleans]]] = {}
-        known: dict[tuple[int, int, int], tuple[Booleans, Booleans]] = {}  # plans share equal indices
-        for name in one.gathers.keys() | other.gathers.keys():
-            have, want, shape = one.gathers.get(name, {}), other.gathers.get(name, {}), shapes[name]
-            own = sides[name] = dict[int, tuple[Booleans, Booleans]]()
-            for dim in have.keys() | want.keys():
-                mine, theirs = have.get(dim), want.get(dim)
-                key = shape[dim], id(mine), id(theirs)
-                if key not in known:
-                    known[key] = _shared(mine, theirs, shape[dim])
-                own[dim] = known[key]
-        return cls(sides)
+    def gather(
+        self, relatives: Sequence[Tensors], masks: Sequence[Mapping[str, torch.Tensor]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`(relatives, length)`, at least single precision: what each has, zero where it has none; and where that is.
 
-    def of_one(self, layout: Layout) -> Booleans:
-        """`(length,)`: which elements of the one's layout the other has."""
-        return self._where(layout, 0)
+        The second is 1 where a relative lacks an element: it has no such cluster, or no such synapse by its masks.
+        """
+        dtype = functools.reduce(torch.promote_types, {t.dtype for own in relatives for t in own.values()}, torch.float)
+        planes = torch.empty(len(self.plans), self.layout.length, dtype=dtype)
+        lacks, known = torch.empty_like(planes), dict[Any, Integers]()
+        held = zip(*(self._blocks(own, dtype) for own in relatives), strict=True)
+        for block, tensors in zip(self.layout.blocks, held, strict=True):
+            rows, width = self._rows(block[0], known)
+            counts = [tensor.size // width // len(block) for tensor in tensors]
+            starts = np.cumsum([0, *np.repeat(counts, len(block))[:-1]]).reshape(-1, len(block), 1)
+            rows = rows[:, None] + starts
+            here = slice(self.layout.parts[block[0]].start, self.layout.parts[block[-1]].stop)
+            planes.numpy()[:, here] = _taken([tensor.reshape(-1, width) for tensor in tensors], rows)
+            if any(name in own for own in masks for name in block):
+                lives = [
+                    own[name].numpy().reshape(-1, width) if name in own else np.ones((count, width), bool)
+                    for own, count in zip(masks, counts, strict=True)
+                    for name in block
+                ]
+                lacks.numpy()[:, here] = ~_taken(lives, rows)
+            else:
+                lacks.numpy()[:, here] = np.repeat(rows.reshape(len(rows), -1) >= NOWHERE, width, 1)
+        return planes, lacks
 
-    def of_other(self, layout: Layout) -> Booleans:
-        """`(length,)`: which elements of the other's layout the one has, in the order of `of_one`."""
-        return self._where(layout, 1)
+    def _blocks(self, own: Tensors, dtype: torch.dtype) -> Sequence[NDArray[Any]]:
+        """A relative's tensors, those of a block in one vector."""
+        vector = torch.cat([own[name].flatten() for name in self.layout.sizes]).to(dtype)
+        return [part.numpy() for part in vector.split([len(b) * own[b[0]].numel() for b in self.layout.blocks])]
 
-    def _where(self, layout: Layout, side: int) -> Booleans:
-        found = np.ones(layout.length, bool)
-        for name in self.sides.keys() & layout.parts.keys():
-            own, shape = self.sides[name], layout.shapes[name]
-            last = max(own)
-            inner = own[last][side].repeat(math.prod(shape[last + 1 :]))
-            for dim in reversed(range(last)):
-                along = own[dim][side] if dim in own else np.ones(shape[dim], bool)
-                inner = (along[:, None] & inner).ravel()
-            found[layout.parts[name]] = inner
-        return found
+    def _rows(self, name: str, known: dict[Any, Integers]) -> tuple[Integers, int]:
+        """`(relatives, rows)`, and how wide a row is: where each relative has the rows of a tensor of this shape.
+
+        A row is what no plan takes apart. `known` are the positions of dimensions; plans share equal ones.
+        """
+        shape = self.shapes[name]
+        want, have = self.plan.gathers.get(name, {}), [plan.gathers.get(name, {}) for plan in self.plans]
+        last = max((dim for dims in (want, *have) for dim in dims), default=-1)
+        rows, strides = np.zeros((len(have), 1), np.int64), np.ones((len(have), 1), np.int64)
+        for dim in reversed(range(last + 1)):
+            own = [dims.get(dim) for dims in have]
+            key = shape[dim], id(want.get(dim)), *map(id, own)
+            if key not in known:
+                known[key] = np.stack([_places(want.get(dim), positions, shape[dim]) for positions in own])
+            rows = ((strides * known[key])[:, :, None] + rows[:, None]).reshape(len(have), -1)
+            strides = strides * [[shape[dim] if positions is None else len(positions)] for positions in own]
+        return rows, math.prod(shape[last + 1 :])
 
 
-def _shared(have: Integers | None, want: Integers | None, length: int) -> tuple[Booleans, Booleans]:
-    """Of positions of so many (None: all), which of the ones are among the others, and which of the others."""
-    one, other = np.zeros(length, bool), np.zeros(length, bool)
-    one[slice(None) if have is None else have] = True
-    other[slice(None) if want is None else want] = True
-    return other[one], one[other]
+def _taken(held: Sequence[NDArray[Any]], rows: Integers) -> NDArray[Any]:
+    """`(relatives, elements)`: these rows of all that relatives hold, zero instead of those that nobody has."""
+    nothing = np.zeros((1, held[0].shape[1]), held[0].dtype)
+    return np.concatenate([*held, nothing]).take(rows, axis=0, mode="clip").reshape(len(rows), -1)
+
+
+def _places(want: Integers | None, have: Integers | None, length: int) -> Integers:
+    """Where each of the wanted positions of so many (None: all) is among those that one has."""
+    places = np.full(length, NOWHERE)
+    own = np.arange(length) if have is None else have
+    places[own] = np.arange(len(own))
+    return places if want is None else places[want]

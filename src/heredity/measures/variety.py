@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.genome import Genome, positions
-from heredity.anatomy.plan import IndexPlan, Layout, Shared
+from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.measures.size import encoded
 
 
@@ -45,9 +45,7 @@ def synapse_set(genome: Genome, masks: Mapping[str, torch.Tensor]) -> NDArray[np
     anatomy, shapes = first.anatomy.select(own), first.anatomy.shapes
     if not (names := encoded(anatomy)):
         return np.zeros(0, bool)
-    mine, whole = (Layout({name: of[name] for name in names}) for of in (anatomy.shapes, shapes))
-    everything = {name: torch.ones(anatomy.shapes[name], dtype=torch.bool) for name in names}
-    alive = np.zeros(whole.length, bool)
-    shared = Shared.between(first.anatomy.plan(own), IndexPlan({}), shapes)
-    alive[shared.of_other(whole)] = mine.join({**everything, **masks}).numpy()
-    return alive
+    whole = Layout([(name,) for name in names], shapes)
+    anything = {name: torch.ones(anatomy.shapes[name]) for name in names}
+    _, lacks = Kinship(whole, IndexPlan({}), [first.anatomy.plan(own)], shapes).gather([anything], [masks])
+    return lacks[0].numpy() == 0

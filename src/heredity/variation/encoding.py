@@ -30,11 +30,11 @@ def truncated(weights: torch.Tensor, share: float) -> torch.Tensor:
     return torch.where(magnitudes < share * magnitudes.amax(), 0.0, weights)
 
 
-def mated(weights: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
+def mated(weights: torch.Tensor, lacks: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
     """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
 
-    `weights` are `(parents, *shape)`, of which magnitudes count, zero where a parent has nothing; `has` says where each
-    has anything, None: everywhere. `alphas`, above 0, weigh the parents; empty: all alike.
+    `weights` are `(parents, *shape)`, of which magnitudes count, zero where a parent has nothing; `lacks` is
+    1 where each has nothing, else 0, None: all have everything. `alphas`, above 0, weigh the parents; empty: all alike.
     """
     if len(weights) == 1:
         return weights[0].abs()
@@ -44,17 +44,12 @@ def mated(weights: torch.Tensor, has: torch.Tensor | None, alphas: Sequence[floa
         )
     if mating == "linear":
         return weights.abs().sum(0)
-    if has is None:
+    if lacks is None:
         product, owners = weights.prod(0).abs_(), torch.tensor(len(weights))
     else:
-        owners, lacks = count(has), (~has).to(weights.dtype)  # who has nothing gives a factor of 1
-        product = (weights + lacks).prod(0).abs_() * owners.clamp_max(1)
+        owners = len(weights) - lacks.sum(0)
+        product = (weights + lacks).prod(0).abs_() * owners.clamp_max(1)  # who has nothing gives a factor of 1
     return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
-
-
-def count(has: torch.Tensor) -> torch.Tensor:
-    """`(*shape)`, uint8: how many parents have each element, of `(parents, *shape)`."""
-    return has.view(torch.uint8).sum(0, dtype=torch.uint8)
 
 
 def printed(strengths: torch.Tensor, sharpness: float = 1.0) -> torch.Tensor:

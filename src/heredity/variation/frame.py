@@ -7,7 +7,6 @@ just these, its frame. What is computed from several parents is computed there, 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ from numpy.typing import NDArray
 from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.anatomy.body import Ancestor, ancestor
 from heredity.anatomy.genome import Genome, Tag, positions
-from heredity.anatomy.plan import IndexPlan, Layout, Shared
+from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.errors import InputError
 from heredity.types import Tensors
-from heredity.variation.encoding import count, truncated
+from heredity.variation.encoding import truncated
 from heredity.variation.operator import Organism
 from heredity.variation.removal import cluster_sums, made_in, sums_of
 
@@ -41,27 +40,27 @@ Matching = Literal["tags", "position"]
 class Laid:
     """What all parents have in some place: `planes (parents, ...)`, zero where one has no cluster or no synapse.
 
-    `has` tells where each parent has anything; None: everywhere.
+    `lacks` is 1 where a parent has nothing, else 0; None: all have everything.
     """
 
     planes: torch.Tensor
-    has: torch.Tensor | None
+    lacks: torch.Tensor | None
 
     @property
     def owners(self) -> torch.Tensor:
-        """`(...)`, uint8: how many parents have each element."""
-        if self.has is None:
-            return torch.full(self.planes.shape[1:], len(self.planes), dtype=torch.uint8)
-        return count(self.has)
+        """`(...)`: how many parents have each element."""
+        if self.lacks is None:
+            return torch.full(self.planes.shape[1:], float(len(self.planes)))
+        return len(self.planes) - self.lacks.sum(0)
 
     @property
     def first(self) -> torch.Tensor:
         """`(...)`: of each element, what the first has who has it; zero if nobody has."""
-        if self.has is None:
+        if self.lacks is None:
             return self.planes[0]
         joined = self.planes[-1]
         for k in reversed(range(len(self.planes) - 1)):
-            joined = torch.where(self.has[k], self.planes[k], joined)
+            joined = torch.addcmul(self.planes[k], self.lacks[k], joined)
         return joined
 
     @property
@@ -86,8 +85,8 @@ class Frame:
 
     def laid(self, name: str) -> Laid:
         """One tensor of all parents."""
-        planes, has = self.everything.planes, self.everything.has
-        return Laid(self.layout.part(planes, name), None if has is None else self.layout.part(has, name))
+        planes, lacks = self.everything.planes, self.everything.lacks
+        return Laid(self.layout.part(planes, name), None if lacks is None else self.layout.part(lacks, name))
 
     def inherited(self, how: Weights) -> Tensors:
         """The parents' weights: the first one's who has them, or their mean; zero if nobody has.
@@ -150,21 +149,11 @@ class Candidates:
         genome, first = self.genome.select(kept), self.ancestor
         where = positions(genome, first.genome)
         anatomy, plan, shapes = first.anatomy.select(where), first.anatomy.plan(where), first.anatomy.shapes
-        floating = {name: t.dtype for name, t in self.parents[0].tensors.items() if t.is_floating_point()}
-        dtype = functools.reduce(torch.promote_types, floating.values(), torch.float32)
-        layout = Layout({name: anatomy.shapes[name] for name in floating})
-        planes = torch.zeros(len(self.parents), layout.length, dtype=dtype)
-        has = torch.zeros(planes.shape, dtype=torch.bool)
-        for k, (parent, own, theirs) in enumerate(zip(self.parents, self.genomes, self._plans, strict=True)):
-            mine = Layout({name: tuple(parent.tensors[name].shape) for name in floating})
-            weights, lives = mine.join(parent.tensors).to(dtype), _lives(mine, parent)
-            here = there = ...  # all
-            if own.tags != genome.tags:
-                shared = Shared.between(theirs, plan, shapes)
-                here, there = shared.of_one(mine), shared.of_other(layout)
-            for into, vector in ((planes, weights), (has, lives)):
-                into[k].numpy()[there] = vector.numpy()[here]  # which is faster than torch with booleans
-        everything = Laid(planes, None if has.numpy().all() else has)
+        layout = Layout(first.anatomy.alike, anatomy.shapes)
+        weights = [{name: parent.tensors[name] for name in layout.sizes} for parent in self.parents]
+        masks = [parent.masks for parent in self.parents]
+        planes, lacks = Kinship(layout, plan, self._plans, shapes).gather(weights, masks)
+        everything = Laid(planes, lacks if lacks.any() else None)
         return Frame(genome, anatomy, self.parents, layout, everything, self.needed)
 
 
@@ -197,14 +186,6 @@ def layers_of(anatomy: Anatomy) -> list[str]:
 def needed_of(parents: int, chi: float) -> int:
     """How many of so many parents a share `chi` is: at least one."""
     return max(1, math.ceil(chi * parents - 1e-9))
-
-
-def _lives(layout: Layout, parent: Organism) -> torch.Tensor:
-    """`(length,)`: which of a parent's weights are no absent synapses."""
-    lives = torch.ones(layout.length, dtype=torch.bool)
-    for name, mask in parent.masks.items():
-        lives[layout.parts[name]] = mask.flatten()
-    return lives
 
 
 def _numbered(genome: Genome) -> Genome:

@@ -121,8 +121,8 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         factor = climate(rng, candidates.genome.sizes, spread, self.crowding)
         powers: dict[str, NDArray[np.float64]] = {}
         for family, strengths in candidates.strengths(self.truncation).items():
-            owned = torch.from_numpy(candidates.owns[family])
-            together = mated(torch.from_numpy(strengths), owned, self.alphas.clusters, self.mating)
+            lacks = torch.from_numpy(1.0 - candidates.owns[family])
+            together = mated(torch.from_numpy(strengths), lacks, self.alphas.clusters, self.mating)
             powers[family] = factor[family] * printed(together, self.sharpness).numpy()
         return powers
 
@@ -159,30 +159,30 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
     def _synapses(self, frame: Frame, among: Masks | None = None) -> Units:
         """Synapses, among those of a mask, with the powers of equation 7."""
         powers: dict[str, torch.Tensor] = {}
-        live = 0
+        live = 0.0
         for name in layers_of(frame.anatomy):
             laid = frame.laid(name)
-            owners, strengths = laid.owners, mated(laid.planes, laid.has, self.alphas.synapses, self.mating)
+            owners, strengths = laid.owners, mated(laid.planes, laid.lacks, self.alphas.synapses, self.mating)
             if among is not None:
                 owners, strengths = owners * among[name], strengths * among[name]
             powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
-            live += int(owners.sum(dtype=torch.int64))
+            live += float(owners.sum(dtype=torch.float64))
         return Units(powers, live / len(frame.parents))
 
     def _kernels(self, frame: Frame) -> Units:
         """Kernels, `(out, in)` by weight, with the powers of equation 6."""
         powers: dict[str, torch.Tensor] = {}
-        live = 0
+        live = 0.0
         for name in layers_of(frame.anatomy):
             laid = frame.laid(name)
             planes = laid.planes
             if self.truncation:
                 planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
             planes = _by_kernel(planes.abs()).sum(3)
-            kernels = Laid(planes, None if laid.has is None else _by_kernel(laid.has).any(3))
-            owners, strengths = kernels.owners, mated(kernels.planes, kernels.has, self.alphas.clusters, self.mating)
+            kernels = Laid(planes, None if laid.lacks is None else _by_kernel(laid.lacks).amin(3))
+            owners, strengths = kernels.owners, mated(kernels.planes, kernels.lacks, self.alphas.clusters, self.mating)
             powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
-            live += int(owners.sum(dtype=torch.int64))
+            live += float(owners.sum(dtype=torch.float64))
         return Units(powers, live / len(frame.parents))
 
     def _kappa(self, units: Units, environment: Environment, held: float | None) -> float:
