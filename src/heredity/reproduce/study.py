@@ -106,6 +106,11 @@ def keeps(synapses: float, clusters: float, generations: int) -> dict[str, Any]:
     return shares(of_clusters, round(min(1.0, of_synapses / of_clusters), 3))
 
 
+def after(generations: int, first: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """The environments of `first` for so many generations, and then those of `later`."""
+    return {resource: [*first[resource] * generations, *later[resource]] for resource in first}
+
+
 def scarce(percent: float) -> dict[str, Any]:
     """The environments that together take away `percent` of the storage: clusters and synapses alike."""
     each = {"value": round(1 - (1 - percent / 100) ** 0.5, 4), "reading": "scarcity"}
