@@ -86,4 +86,5 @@ def test_relatives_are_laid_out_as_their_ancestors_elements_say(seed: int, share
             has = torch.isin(numbers, relative[name])
             alive = torch.isin(numbers, relative[name][mask[name]]) if name in mask else has
             assert torch.equal(layout.part(planes[k], name), torch.where(has, numbers, 0.0))
+            assert lacks is not None
             assert torch.equal(layout.part(lacks[k], name), 1.0 - alive.float())

@@ -98,14 +98,15 @@ class Kinship:
 
     def gather(
         self, relatives: Sequence[Tensors], masks: Sequence[Mapping[str, torch.Tensor]]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """`(relatives, length)`, at least single precision: what each has, zero where it has none; and where that is.
 
-        The second is 1 where a relative lacks an element: it has no such cluster, or no such synapse by its masks.
+        The second is 1 where a relative lacks an element, as it has no such cluster, or no such synapse by its masks;
+        None: nobody lacks anything.
         """
         dtype = functools.reduce(torch.promote_types, {t.dtype for own in relatives for t in own.values()}, torch.float)
         planes = torch.empty(len(self.plans), self.layout.length, dtype=dtype)
-        lacks, known = torch.empty_like(planes), dict[Any, Integers]()
+        lacks, known, complete = torch.empty_like(planes), dict[Any, Integers](), True
         held = zip(*(self._blocks(own, dtype) for own in relatives), strict=True)
         for block, tensors in zip(self.layout.blocks, held, strict=True):
             rows, width = self._rows(block[0], known)
@@ -120,15 +121,18 @@ class Kinship:
                     for own, count in zip(masks, counts, strict=True)
                     for name in block
                 ]
-                lacks.numpy()[:, here] = ~_taken(lives, rows)
+                lacking = ~_taken(lives, rows)
             else:
-                lacks.numpy()[:, here] = np.repeat(rows.reshape(len(rows), -1) >= NOWHERE, width, 1)
-        return planes, lacks
+                lacking = np.repeat(rows.reshape(len(rows), -1) >= NOWHERE, width, 1)
+            lacks.numpy()[:, here] = lacking
+            complete = complete and not lacking.any()
+        return planes, None if complete else lacks
 
     def _blocks(self, own: Tensors, dtype: torch.dtype) -> Sequence[NDArray[Any]]:
         """A relative's tensors, those of a block in one vector."""
-        vector = torch.cat([own[name].flatten() for name in self.layout.sizes]).to(dtype)
-        return [part.numpy() for part in vector.split([len(b) * own[b[0]].numel() for b in self.layout.blocks])]
+        vector = torch.cat([own[name].flatten() for name in self.layout.sizes]).to(dtype).numpy()
+        ends = list(itertools.accumulate(len(block) * own[block[0]].numel() for block in self.layout.blocks))
+        return [vector[start:end] for start, end in itertools.pairwise([0, *ends])]
 
     def _rows(self, name: str, known: dict[Any, Integers]) -> tuple[Integers, int]:
         """`(relatives, rows)`, and how wide a row is: where each relative has the rows of a tensor of this shape.

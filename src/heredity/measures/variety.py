@@ -48,4 +48,4 @@ def synapse_set(genome: Genome, masks: Mapping[str, torch.Tensor]) -> NDArray[np
     whole = Layout([(name,) for name in names], shapes)
     anything = {name: torch.ones(anatomy.shapes[name]) for name in names}
     _, lacks = Kinship(whole, IndexPlan({}), [first.anatomy.plan(own)], shapes).gather([anything], [masks])
-    return lacks[0].numpy() == 0
+    return np.ones(whole.length, bool) if lacks is None else lacks[0].numpy() == 0

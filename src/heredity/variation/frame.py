@@ -153,8 +153,7 @@ class Candidates:
         weights = [{name: parent.tensors[name] for name in layout.sizes} for parent in self.parents]
         masks = [parent.masks for parent in self.parents]
         planes, lacks = Kinship(layout, plan, self._plans, shapes).gather(weights, masks)
-        everything = Laid(planes, lacks if lacks.any() else None)
-        return Frame(genome, anatomy, self.parents, layout, everything, self.needed)
+        return Frame(genome, anatomy, self.parents, layout, Laid(planes, lacks), self.needed)
 
 
 def candidates_of(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Candidates:
