@@ -32,6 +32,7 @@ FAMILY = [individual(n, params=431080.0 / 2**n, val_error=0.01 + 0.001 * n) for 
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(None, 3, "params", time.monotonic())
     lines.know(FAMILY[:2], elapsed=65.0)
+    lines.asked([FAMILY[0].birth, FAMILY[1].birth], known=2)  # nothing to say
     lines.asked([FAMILY[2].birth, FAMILY[3].birth], known=1)
     lines.beat(2, 0.5)
     lines.recorded(FAMILY[2])

@@ -89,7 +89,8 @@ class Lines(Narrator):
 
     def asked(self, births: Sequence[Birth], known: int) -> None:
         super().asked(births, known)
-        print(f"{self.headline()}{f' · {known} known from before' if known else ''}", flush=True)
+        if known < len(births):  # else there is nothing to wait for
+            print(f"{self.headline()}{f' · {known} known from before' if known else ''}", flush=True)
 
     def recorded(self, individual: Individual) -> None:
         super().recorded(individual)
