@@ -115,6 +115,8 @@ def judged(promise: Promise, rows: Sequence[Row]) -> tuple[list[str], bool]:
     held = middle <= promise.points and not few
     sizes = ", ".join(f"{float(row[promise.measure]):.1f}" for _, _, row in best.lost)
     shown = f"{middle:+.2f} ({min(points):+.2f} .. {max(points):+.2f})"
+    if len(points) < best.seeds:
+        sizes += f"; {best.seeds - len(points)} without anybody so small"
     verdict = f"{'PASS' if held else 'FAIL'} (at most {promise.points:g}{', too few seeds' if few else ''})"
     return [*head, str(best.seeds), shown, sizes, verdict], held
 
