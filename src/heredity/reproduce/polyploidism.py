@@ -17,7 +17,7 @@ STUDY = Study(
     claims=("About 150 times fewer synapses and 42 to 49 times fewer clusters, for 2 to 3 points of accuracy.",),
     settings={"mating": "geometric", "cost": "params", "ends_at": 0.85, "steps": (1080, 81)},
     paper={**scarce(50), "kappas": "once"},
-    best={**keeps(225, 12, 6), "chi": 0.5, "steps": (1080, 54), "longest": 16.0},
+    best={**keeps(225, 12, 6), "chi": 0.6, "steps": (1080, 54), "longest": 16.0},
     arms=tuple(
         Arm(
             f"m{parents}-p{population}",
@@ -48,9 +48,9 @@ STUDY = Study(
         Choice("what a cluster is", "a filter; as a share of weights", "as in the paper on gene tags"),
         Choice(
             "what parents must have",
-            "all of them a cluster or a synapse that passes on (best: half of them)",
-            "the intersection policy; gene tags came later. What five parents have in common is so little that their "
-            "lines would fall much faster than others",
+            "all of them a cluster or a synapse that passes on (best: 60 % of them)",
+            "the intersection policy; gene tags came later, with these 60 %. What five parents have in common is so little "
+            "that their lines would fall much faster than others",
         ),
         Choice("how parents are chosen", "at random (best: the fittest)", "not published"),
         Choice(
