@@ -49,8 +49,8 @@ STUDY = Study(
         Choice(
             "what parents must have",
             "all of them a cluster or a synapse that passes on (best: 60 % of them)",
-            "the intersection policy; gene tags came later, with these 60 %. What five parents have in common is so little "
-            "that their lines would fall much faster than others",
+            "the intersection policy; gene tags came later, with these 60 %. What five parents have in common is so "
+            "little that their lines would fall much faster than others",
         ),
         Choice("how parents are chosen", "at random (best: the fittest)", "not published"),
         Choice(
