@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.anatomy.genome import positions
 from heredity.errors import InputError
-from heredity.variation.encoding import mated, printed
+from heredity.variation.encoding import Laid, mated, printed
 from heredity.variation.environment import Environment, Sizes
 from heredity.variation.frame import candidates_of, needed_of
 from heredity.variation.operator import Organism
@@ -127,7 +127,8 @@ def test_strengths_together(m: int, seed: int, mating, weighted: bool) -> None:
     rng = np.random.default_rng(seed)
     strengths, has = rng.uniform(0.01, 2, (m, 6)), rng.random((m, 6)) < 0.7
     alphas = rng.uniform(0.2, 1, m) if weighted else np.ones(m)
-    came = mated(torch.from_numpy(strengths * has), torch.from_numpy(1.0 - has), alphas.tolist(), mating).numpy()
+    laid = Laid(torch.from_numpy(strengths * has), torch.from_numpy(1.0 - has))
+    came = mated(laid, alphas.tolist(), mating).numpy()
     for j in range(6):
         own = [(alphas[k] if m > 1 else 1) * strengths[k, j] for k in range(m) if has[k, j]]
         product = math.prod(own) if own else 0.0
@@ -141,7 +142,7 @@ def test_strengths_together(m: int, seed: int, mating, weighted: bool) -> None:
 
 def test_a_product_has_its_own_normaliser() -> None:
     strengths = torch.tensor([[0.1, 0.2], [0.3, 0.3]])
-    p = printed(mated(strengths, torch.zeros(2, 2), [0.5, 0.5], "product"))
+    p = printed(mated(Laid(strengths, None), [0.5, 0.5], "product"))
     assert p.tolist() == pytest.approx([math.exp(0.03 / 0.06 - 1), 1.0])
 
 

@@ -63,11 +63,8 @@ class Layout:
     @cached_property
     def parts(self) -> dict[str, slice]:
         """Where each tensor lies."""
-        return {n: slice(end - size, end) for (n, size), end in zip(self.sizes.items(), self._ends, strict=True)}
-
-    @cached_property
-    def _ends(self) -> list[int]:
-        return list(itertools.accumulate(self.sizes.values()))
+        ends = itertools.accumulate(self.sizes.values())
+        return {n: slice(end - size, end) for (n, size), end in zip(self.sizes.items(), ends, strict=True)}
 
     @cached_property
     def length(self) -> int:

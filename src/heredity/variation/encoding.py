@@ -16,6 +16,8 @@ of parents: so Z and z are taken after mating; or the geometric mean is, which s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -24,18 +26,51 @@ Mating = Literal["product", "geometric", "linear"]
 """How the strengths of several parents become one."""
 
 
+@dataclass(frozen=True)
+class Laid:
+    """What all parents have in some place: `planes (parents, ...)`, zero where one has no cluster or no synapse.
+
+    `lacks` is 1 where a parent has nothing, else 0; None: all have everything.
+    """
+
+    planes: torch.Tensor
+    lacks: torch.Tensor | None
+
+    @cached_property
+    def owners(self) -> torch.Tensor:
+        """`(...)`: how many parents have each element."""
+        if self.lacks is None:
+            return torch.full(self.planes.shape[1:], float(len(self.planes)))
+        return len(self.planes) - self.lacks.sum(0)
+
+    @property
+    def first(self) -> torch.Tensor:
+        """`(...)`: of each element, what the first has who has it; zero if nobody has."""
+        if self.lacks is None:
+            return self.planes[0]
+        joined = self.planes[-1]
+        for k in reversed(range(len(self.planes) - 1)):
+            joined = torch.addcmul(self.planes[k], self.lacks[k], joined)
+        return joined
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """`(...)`: of each element, the mean of those who have it; zero if nobody has."""
+        return self.planes.sum(0) / self.owners.clamp_min(1)
+
+
 def truncated(weights: torch.Tensor, share: float) -> torch.Tensor:
     """A layer's weights with what is below this share of their largest magnitude set to zero."""
     magnitudes = weights.abs()
     return torch.where(magnitudes < share * magnitudes.amax(), 0.0, weights)
 
 
-def mated(weights: torch.Tensor, lacks: torch.Tensor | None, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
+def mated(laid: Laid, alphas: Sequence[float], mating: Mating) -> torch.Tensor:
     """The strength that parents give together, elementwise; of those alone who have the element, 0 if nobody has.
 
-    `weights` are `(parents, *shape)`, of which magnitudes count, zero where a parent has nothing; `lacks` is
-    1 where each has nothing, else 0, None: all have everything. `alphas`, above 0, weigh the parents; empty: all alike.
+    Magnitudes of what they have count. `alphas`, above 0, weigh the parents; empty: all alike.
     """
+    weights = laid.planes
     if len(weights) == 1:
         return weights[0].abs()
     if alphas:
@@ -44,12 +79,11 @@ def mated(weights: torch.Tensor, lacks: torch.Tensor | None, alphas: Sequence[fl
         )
     if mating == "linear":
         return weights.abs().sum(0)
-    if lacks is None:
-        product, owners = weights.prod(0).abs_(), torch.tensor(len(weights))
-    else:
-        owners = len(weights) - lacks.sum(0)
-        product = (weights + lacks).prod(0).abs_() * owners.clamp_max(1)  # who has nothing gives a factor of 1
-    return product if mating == "product" else product.log_().div_(owners.clamp_min(1)).exp_()
+    if laid.lacks is None:
+        product = weights.prod(0).abs_()
+    else:  # who has nothing gives a factor of 1
+        product = (weights + laid.lacks).prod(0).abs_() * laid.owners.clamp_max(1)
+    return product if mating == "product" else product.log_().div_(laid.owners.clamp_min(1)).exp_()
 
 
 def printed(strengths: torch.Tensor, sharpness: float = 1.0) -> torch.Tensor:

@@ -16,7 +16,6 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from heredity.anatomy.anatomy import Anatomy, Kept
@@ -25,7 +24,7 @@ from heredity.anatomy.genome import Genome, Tag, positions
 from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.errors import InputError
 from heredity.types import Tensors
-from heredity.variation.encoding import truncated
+from heredity.variation.encoding import Laid, truncated
 from heredity.variation.operator import Organism
 from heredity.variation.removal import cluster_sums, made_in, sums_of
 
@@ -34,39 +33,6 @@ Weights = Literal["fittest", "mean", "fresh"]
 
 Matching = Literal["tags", "position"]
 """How clusters of several parents are found to be the same one: by origin, or by their place among the survivors."""
-
-
-@dataclass(frozen=True)
-class Laid:
-    """What all parents have in some place: `planes (parents, ...)`, zero where one has no cluster or no synapse.
-
-    `lacks` is 1 where a parent has nothing, else 0; None: all have everything.
-    """
-
-    planes: torch.Tensor
-    lacks: torch.Tensor | None
-
-    @property
-    def owners(self) -> torch.Tensor:
-        """`(...)`: how many parents have each element."""
-        if self.lacks is None:
-            return torch.full(self.planes.shape[1:], float(len(self.planes)))
-        return len(self.planes) - self.lacks.sum(0)
-
-    @property
-    def first(self) -> torch.Tensor:
-        """`(...)`: of each element, what the first has who has it; zero if nobody has."""
-        if self.lacks is None:
-            return self.planes[0]
-        joined = self.planes[-1]
-        for k in reversed(range(len(self.planes) - 1)):
-            joined = torch.addcmul(self.planes[k], self.lacks[k], joined)
-        return joined
-
-    @property
-    def mean(self) -> torch.Tensor:
-        """`(...)`: of each element, the mean of those who have it; zero if nobody has."""
-        return self.planes.sum(0) / self.owners.clamp_min(1)
 
 
 @dataclass(frozen=True)

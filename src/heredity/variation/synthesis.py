@@ -32,9 +32,9 @@ from heredity.anatomy.canonical import canonicalise
 from heredity.errors import InputError
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
-from heredity.variation.encoding import Mating, mated, printed, scaled_to, truncated
+from heredity.variation.encoding import Laid, Mating, mated, printed, scaled_to, truncated
 from heredity.variation.environment import Cost, Environment, Probabilities, Sizes, kappa_for, scaled
-from heredity.variation.frame import Candidates, Frame, Laid, Matching, Weights, candidates_of, layers_of
+from heredity.variation.frame import Candidates, Frame, Matching, Weights, candidates_of, layers_of
 from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, draw, remove
 
@@ -121,8 +121,8 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         factor = climate(rng, candidates.genome.sizes, spread, self.crowding)
         powers: dict[str, NDArray[np.float64]] = {}
         for family, strengths in candidates.strengths(self.truncation).items():
-            lacks = torch.from_numpy(1.0 - candidates.owns[family])
-            together = mated(torch.from_numpy(strengths), lacks, self.alphas.clusters, self.mating)
+            laid = Laid(torch.from_numpy(strengths), torch.from_numpy(1.0 - candidates.owns[family]))
+            together = mated(laid, self.alphas.clusters, self.mating)
             powers[family] = factor[family] * printed(together, self.sharpness).numpy()
         return powers
 
@@ -162,7 +162,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         live = 0.0
         for name in layers_of(frame.anatomy):
             laid = frame.laid(name)
-            owners, strengths = laid.owners, mated(laid.planes, laid.lacks, self.alphas.synapses, self.mating)
+            owners, strengths = laid.owners, mated(laid, self.alphas.synapses, self.mating)
             if among is not None:
                 owners, strengths = owners * among[name], strengths * among[name]
             powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
@@ -180,7 +180,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
                 planes = torch.stack([truncated(plane, self.truncation) for plane in planes])
             planes = _by_kernel(planes.abs()).sum(3)
             kernels = Laid(planes, None if laid.lacks is None else _by_kernel(laid.lacks).amin(3))
-            owners, strengths = kernels.owners, mated(kernels.planes, kernels.lacks, self.alphas.clusters, self.mating)
+            owners, strengths = kernels.owners, mated(kernels, self.alphas.clusters, self.mating)
             powers[name] = printed(strengths, self.sharpness) * (owners >= frame.needed)
             live += float(owners.sum(dtype=torch.float64))
         return Units(powers, live / len(frame.parents))
