@@ -33,7 +33,7 @@ from heredity.development.develop import develop, validation_error
 from heredity.development.loop import train
 from heredity.development.recipe import Recipe
 from heredity.errors import DevelopmentError
-from heredity.executors.worker import prepare_process
+from heredity.executors.worker import keep_memory, prepare_process
 from heredity.measures.error import error_rate, predict
 from heredity.rng import derive
 from heredity.run.strategy import Horizon, Setting
@@ -186,12 +186,18 @@ def recipe_for(birth: Birth, rate: float, seconds: float) -> Recipe:
     return msgspec.structs.replace(birth.recipe, learning_rate=rate, seconds=max(seconds, 0.0), culture=culture)
 
 
+def prepare() -> None:
+    """What heredity's own workers do before they train."""
+    prepare_process(1)
+    keep_memory()
+
+
 def with_workers(job: Job, started: float, spend: Spend) -> list[Candidate]:
     """What the peers' arms share: the ancestor, then two processes that `spend` the time, then the front."""
     job.folder.mkdir(parents=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    with ProcessPoolExecutor(WORKERS, context, initializer=prepare_process, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(WORKERS, context, initializer=prepare) as pool:
         start = pool.submit(found, job, started).result()
         candidates = [start.ancestor, *spend(job, pool, start)]
         costs = np.array([[c.val_error, c.params] for c in candidates])

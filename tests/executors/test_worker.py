@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,29 @@ def test_denormal_numbers_are_flushed_where_newborns_grow() -> None:
         assert (tiny / 2).item() == 0, "what was on stays on"
     finally:
         torch.set_flush_denormal(True)
+
+
+PAGE_FAULTS = """
+import resource, sys, torch
+from heredity.executors.worker import keep_memory
+if sys.argv[1:]:
+    keep_memory()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(2**24)
+before = faults()
+for _ in range(10):
+    torch.ones(2**24)
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_workers_keep_the_memory_of_tensors_that_are_gone() -> None:
+    def faults(*arguments: str) -> int:
+        command = [sys.executable, "-c", PAGE_FAULTS, *arguments]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    assert faults("keep") < faults() / 10
 
 
 def test_few_beats_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

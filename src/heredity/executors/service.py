@@ -27,7 +27,7 @@ from heredity.anatomy.constructor import provide
 from heredity.development.birth import Individual
 from heredity.errors import InputError, StoreError
 from heredity.executors.base import Nursery, Request
-from heredity.executors.worker import bring_up, one_line, prepare_process, seldom
+from heredity.executors.worker import bring_up, keep_memory, one_line, prepare_process, seldom
 
 Message = None | float | Individual | StoreError | InputError
 """What a worker sends."""
@@ -40,6 +40,7 @@ def serve(connection: Connection[Message, Any]) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the loop let go
         nursery: Nursery = connection.recv()
         prepare_process(nursery.threads)
+        keep_memory()
         handed_over = connection.recv_bytes()
         try:
             if module := pickle.loads(handed_over):  # noqa: S301  # from the loop's own memory

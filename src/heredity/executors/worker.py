@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import time
 from collections.abc import Generator
@@ -76,6 +77,22 @@ def prepare_process(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Parameters of glibc's `mallopt`."""
+
+
+def keep_memory() -> None:
+    """Make this process keep what memory it ever had, where its C library is glibc.
+
+    By default large tensors are given back when they are freed, and the next ones cost a page fault for every 4 KiB: a
+    tenth to a seventh of a training step of wide networks (lab log, 2026-11-25).
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_MAX, 0)
+        library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ class Plan:
         else:
             evolve(
                 SMOKE_MODEL if self.scale == "smoke" else part.arm.model,
-                self._data(part.arm),
+                self._data(part),
                 strategy="synthesis",
                 strategy_options=options,
                 generations=self.generations(part),
@@ -176,7 +176,7 @@ class Plan:
 
     def _relative(self, part: Part) -> Path | None:
         """A run of which the ancestor is that of this part."""
-        for other in self.parts:
+        for other in (Part(arm, preset, part.seed) for arm in self.study.arms for preset in get_args(Preset)):
             if other != part and self._founding(other) == self._founding(part) and self.is_measured(other):
                 return self.out / other.name
         return None
@@ -185,13 +185,15 @@ class Plan:
         """All that the ancestor of a part follows from."""
         settings = strategy_settings("synthesis", self._options(part))
         own = settings["steps"][0], settings["batch_size"], settings["learning_rate"]
-        return part.seed, part.arm.model, self._data(part.arm), *own
+        return part.seed, part.arm.model, self._data(part), *own
 
     def _measured(self, part: Part) -> Path:
         return self.out / "measured" / f"{part.name}.json"
 
-    def _data(self, arm: Arm) -> str:
-        return self.data or (SMOKE_DATA if self.scale == "smoke" else arm.data)
+    def _data(self, part: Part) -> str:
+        if self.data or self.scale == "smoke":
+            return self.data or SMOKE_DATA
+        return part.arm.amply if part.arm.amply and part.preset == "best" else part.arm.data
 
     def _options(self, part: Part) -> dict[str, Any]:
         return self.study.options(part.arm, part.preset, self.scale)
@@ -199,7 +201,7 @@ class Plan:
     def _check(self, folder: RunFolder, part: Part, options: dict[str, Any]) -> None:
         found = read_settings(folder)
         wanted = {
-            "data": self._data(part.arm),
+            "data": self._data(part),
             "generations": self.generations(part),
             "seed": part.seed,
             "strategy_settings": _as_stored(strategy_settings("synthesis", options)),

@@ -18,8 +18,8 @@ Scale = Literal["smoke", "paper"]
 class Arm(Struct, frozen=True):
     """One way to evolve: settings of the strategy over the study's own, on these data.
 
-    `generations` follow the ancestor, with the preset best `briefly` if that is given. Arms of one `kind` are drawn in
-    one colour. Those that are not `usual` are run when asked for by name; those that are `small` are what a study's
+    `generations` follow the ancestor, with the preset best `briefly` if that is given, on the data `amply` if those are.
+    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that are `small` are what a study's
     smoke consists of.
     """
 
@@ -33,6 +33,7 @@ class Arm(Struct, frozen=True):
     usual: bool = True
     small: bool = False
     briefly: int | None = None
+    amply: str | None = None
 
 
 class Choice(Struct, frozen=True):
