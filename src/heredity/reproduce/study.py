@@ -18,9 +18,9 @@ Scale = Literal["smoke", "paper"]
 class Arm(Struct, frozen=True):
     """One way to evolve: settings of the strategy over the study's own, on these data.
 
-    `generations` follow the ancestor, with the preset best `briefly` if that is given, on the data `amply` if those are.
-    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that are `small` are what a study's
-    smoke consists of.
+    `generations` follow the ancestor. With the preset best these are `briefly` many, and data are `amply`, where given.
+    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that
+    are `small` are what a study's smoke consists of.
     """
 
     name: str

@@ -1,0 +1,184 @@
+"""Groups of weights, one for each cluster, and the one number that a prior knows of each: its group parameter, a norm.
+
+Groups are made of a cluster's slices, since only a cluster can go:
+
+    rows        the weights by which it is made: its filters, with their biases and norms
+    columns     the weights that read it: of every layer that it is input of, those of one input channel
+    clusters    both
+
+A weight may be of two groups, of the cluster that it makes and of the one that it reads, and then counts in both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.errors import InputError
+
+Members = Literal["rows", "columns", "clusters"]
+
+Norm = Literal["l1", "l2", "rms", "max"]
+"""Sum of magnitudes, root of the sum of squares, root of their mean (which does not know a group's size), largest."""
+
+OwnNorm = Callable[[torch.Tensor], torch.Tensor]
+"""A user's own: of the weights of groups `(groups, n)`, in the order of a family's slices, to `(groups,)`."""
+
+SMOOTH = 1e-12
+"""Epsilon under the roots: the gradient of a norm at zero is zero, not NaN."""
+
+ROLES = {"rows": ("made",), "columns": ("read",), "clusters": ("made", "read")}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of a network, those of one family after the other.
+
+    `places` say by tensor and dimension which group each position is of, `(length,)`; the number of all groups where it
+    is of none.
+    """
+
+    sizes: Mapping[str, int]
+    places: Mapping[str, Mapping[int, torch.Tensor]]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return sum(self.sizes.values())
+
+    @cached_property
+    def families(self) -> dict[str, slice]:
+        """By family: where its groups are among all."""
+        ends = itertools.accumulate(self.sizes.values())
+        return {name: slice(end - size, end) for (name, size), end in zip(self.sizes.items(), ends, strict=True)}
+
+    @cached_property
+    def elements(self) -> torch.Tensor:
+        """`(groups,)`: how many weights each has."""
+        found = torch.zeros(self.count + 1, dtype=torch.float64)
+        for name, by_dim in self.places.items():
+            for dim, place in by_dim.items():
+                rest = math.prod(self.shapes[name]) // self.shapes[name][dim]
+                found.index_add_(0, place, torch.full((len(place),), float(rest), dtype=torch.float64))
+        return found[:-1]
+
+    def norms(self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm) -> torch.Tensor:
+        """`(groups,)`: the group parameter of each, of weights by name.
+
+        Raises:
+            InputError: an own norm gives something else.
+        """
+        if not isinstance(norm, str):
+            return torch.cat([_checked(norm, self.gathered(weights, family)) for family in self.families])
+        first = next(iter(weights.values()))
+        total = torch.zeros(self.count + 1, dtype=first.dtype, device=first.device)
+        for name, by_dim in self.places.items():
+            weight = weights[name].detach()
+            values = weight.abs() if norm in ("l1", "max") else weight.square()
+            for dim, place in by_dim.items():
+                over = [d for d in range(values.dim()) if d != dim]
+                if norm == "max":
+                    total.scatter_reduce_(0, place, values.amax(over) if over else values, "amax")
+                else:
+                    total.index_add_(0, place, values.sum(over) if over else values)
+        total = total[:-1]
+        if norm == "rms":
+            total = total / self.elements.to(total)
+        return total.add_(SMOOTH).sqrt_() if norm in ("l2", "rms") else total
+
+    def pull(
+        self,
+        weights: Mapping[str, torch.Tensor],
+        gradients: Mapping[str, torch.Tensor],
+        norm: Norm | OwnNorm,
+        norms: torch.Tensor,
+        slopes: torch.Tensor,
+    ) -> None:
+        """Adds to the gradients of weights what slopes `(groups,)` by these norms mean for each of them, in place.
+
+        d norm / dw is w/norm (l2), w/(n norm) (rms), sign(w) (l1), and that of the largest alone (max).
+        """
+        if not isinstance(norm, str):
+            self._pull_own(weights, gradients, norm, slopes)
+            return
+        if norm in ("l2", "rms"):
+            slopes = slopes / norms
+        if norm == "rms":
+            slopes = slopes / self.elements.to(slopes)
+        nobody = slopes.new_zeros(1)
+        slopes, tops = torch.cat([slopes, nobody]), torch.cat([norms, nobody - 1])
+        for name, by_dim in self.places.items():
+            weight, views = weights[name].detach(), _views(by_dim, weights[name].dim())
+            if norm == "max":
+                for place, view in views:
+                    largest = weight.abs() == tops[place].view(view)
+                    gradients[name].add_(torch.where(largest, weight.sign(), 0.0) * slopes[place].view(view))
+            else:
+                factor = sum((slopes[place].view(view) for place, view in views), torch.zeros(()))
+                gradients[name].addcmul_(weight.sign() if norm == "l1" else weight, factor.to(weight))
+
+    def gathered(self, weights: Mapping[str, torch.Tensor], family: str) -> torch.Tensor:
+        """`(groups, n)`: the weights of each group of a family, slice by slice."""
+        own, parts = self.families[family], list[torch.Tensor]()
+        for name, by_dim in self.places.items():
+            for dim, place in by_dim.items():
+                mine = torch.nonzero((place >= own.start) & (place < own.stop)).flatten()
+                if len(mine):
+                    mine = mine[place[mine].argsort(stable=True)]
+                    parts.append(weights[name].index_select(dim, mine).movedim(dim, 0).reshape(self.sizes[family], -1))
+        return torch.cat(parts, 1)
+
+    def _pull_own(
+        self,
+        weights: Mapping[str, torch.Tensor],
+        gradients: Mapping[str, torch.Tensor],
+        norm: OwnNorm,
+        slopes: torch.Tensor,
+    ) -> None:
+        leaves = {name: weights[name].detach().requires_grad_() for name in self.places}
+        found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
+        for name, gradient in zip(leaves, found, strict=True):
+            gradients[name].add_(gradient)
+
+
+def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
+    """A group for every cluster, of what is trained.
+
+    Raises:
+        InputError: nothing in the network can go.
+    """
+    if not anatomy.families:
+        raise InputError.of("a network in which something can go", "none", "see `heredity inspect`")
+    sizes = anatomy.sizes
+    count, start = sum(sizes.values()), 0
+    places: dict[str, dict[int, torch.Tensor]] = {}
+    for family in anatomy.families:
+        for s in family.slices:
+            if s.tensor in anatomy.parameters and s.role in ROLES[members]:
+                length = anatomy.shapes[s.tensor][s.dim]
+                place = places.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
+                numbers = torch.arange(start, start + family.size).unsqueeze(1)
+                place[torch.from_numpy(s.positions)] = numbers.expand(s.positions.shape)
+        start += family.size
+    return Groups(sizes, places, anatomy.shapes)
+
+
+def _views(by_dim: Mapping[int, torch.Tensor], dims: int) -> list[tuple[torch.Tensor, list[int]]]:
+    """Each place with the shape in which it meets its weight."""
+    return [(place, [-1 if d == dim else 1 for d in range(dims)]) for dim, place in by_dim.items()]
+
+
+def _checked(norm: OwnNorm, values: torch.Tensor) -> torch.Tensor:
+    found = norm(values)
+    if found.shape != values.shape[:1]:
+        came = f"{tuple(found.shape)} of {tuple(values.shape)}"
+        raise InputError.of("a norm that makes (groups,) of (groups, n)", came, "correct the function")
+    return found

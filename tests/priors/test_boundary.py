@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import math
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import assume, given
+
+from heredity.errors import InputError
+from heredity.priors.boundary import boundary, log_odds_for
+from heredity.priors.densities import DENSITIES, Family
+from heredity.priors.mixture import Component, Mixture, responsibilities
+
+FAMILIES: list[Family] = list(DENSITIES)
+FINE = 40_000
+
+
+@st.composite
+def pairs(draw: st.DrawFn, families: list[Family]) -> Mixture:
+    share = draw(st.floats(0.02, 0.98))
+    mean = draw(st.floats(0.2, 3))
+    scales = st.floats(0.05, 1)
+    first = Component(share, 0.0, draw(scales), draw(st.sampled_from(families)))
+    return Mixture((first, Component(1 - share, mean, draw(scales), draw(st.sampled_from(families)))))
+
+
+def brute_force(mixture: Mixture) -> float:
+    """The last norm up to the largest mean at which a group is rather of the first component."""
+    top = max(c.mean for c in mixture.components[1:])
+    norms = torch.linspace(0, top, FINE, dtype=torch.float64)
+    unneeded = responsibilities(norms, mixture.parameters, mixture.families)[:, 0] > 0.5
+    if unneeded[-1]:
+        return math.inf
+    return float(norms[unneeded].max()) if unneeded.any() else 0.0
+
+
+@given(pairs(FAMILIES))
+def test_the_boundary_is_brute_forces(mixture: Mixture) -> None:
+    top = mixture.components[1].mean
+    expected, found = brute_force(mixture), boundary(mixture)
+    assume(found == math.inf or not top / 600 > found > 0)  # a turn between two looks of either
+    assert found == pytest.approx(expected, abs=2 * top / FINE) if expected < math.inf else found == math.inf
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.2, 3), st.floats(0.05, 1))
+def test_gaussians_of_equal_scale_have_the_closed_form(share: float, mean: float, scale: float) -> None:
+    mixture = Mixture((Component(share, 0.0, scale), Component(1 - share, mean, scale)))
+    t = mean / 2 + scale**2 / mean * math.log(share / (1 - share))
+    expected = 0.0 if t <= 0 else math.inf if t >= mean else t
+    assert boundary(mixture) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_three_components() -> None:
+    mixture = Mixture((Component(0.4, 0, 0.1), Component(0.3, 1, 0.1), Component(0.3, 2, 0.3, "student-t")))
+    assert boundary(mixture) == pytest.approx(brute_force(mixture), abs=1e-4)
+
+
+def test_a_larger_share_moves_the_boundary_up() -> None:
+    found = [
+        boundary(Mixture((Component(share, 0, 0.2), Component(1 - share, 1, 0.3, "logistic"))))
+        for share in (0.1, 0.3, 0.5, 0.7, 0.9)
+    ]
+    assert found == sorted(found)
+    assert found[0] < found[-1]
+
+
+@given(pairs(FAMILIES), st.floats(0.2, 0.8))
+def test_the_dial_turned_backwards(mixture: Mixture, place: float) -> None:
+    """With the shares that log odds give, the first component ends at the threshold."""
+    first, second = mixture.components
+    threshold = place * second.mean
+    odds = log_odds_for(threshold, first, second)
+    assume(abs(odds) < 20)
+    share = 1 / (1 + math.exp(-odds))
+    turned = Mixture(
+        (
+            Component(share, 0.0, first.scale, first.family),
+            Component(1 - share, second.mean, second.scale, second.family),
+        )
+    )
+    at = torch.tensor([threshold], dtype=torch.float64)
+    assert responsibilities(at, turned.parameters, turned.families)[0, 0].item() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_equal_gaussians_have_the_closed_odds() -> None:
+    odds = log_odds_for(0.7, Component(0.5, 0, 0.2), Component(0.5, 1, 0.2))
+    assert odds == pytest.approx((0.7 - 0.5) * 1 / 0.04)
+
+
+def test_one_component_has_no_boundary() -> None:
+    with pytest.raises(InputError, match="a mixture of two components or more; came one"):
+        boundary(Mixture((Component(1.0, 0.0, 1.0),)))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.trace import trace
+from heredity.errors import InputError
+from heredity.priors.groups import ROLES, SMOOTH, Groups, Members, Norm, OwnNorm, groups_of
+from heredity.zoo import ZOO
+
+Weights = dict[str, torch.Tensor]
+
+
+def cubic(values: torch.Tensor) -> torch.Tensor:
+    return values.abs().pow(3).sum(1).pow(1 / 3)
+
+
+def one_cubic(group: torch.Tensor) -> torch.Tensor:
+    return cubic(group[None])[0]
+
+
+NORMS: dict[Norm, Callable[[torch.Tensor], torch.Tensor]] = {
+    "l1": lambda group: group.abs().sum(),
+    "l2": lambda group: (group.square().sum() + SMOOTH).sqrt(),
+    "rms": lambda group: (group.square().mean() + SMOOTH).sqrt(),
+    "max": lambda group: group.abs().max(),
+}
+
+
+@pytest.fixture(scope="module", params=["lenet5", "densenet-cifar", "resnet20", "resnext-cifar", "lstm-small"])
+def case(request: pytest.FixtureRequest) -> tuple[Anatomy, Weights]:
+    shape = {"lenet5": (1, 8, 8), "lstm-small": (28, 28)}.get(request.param, (3, 32, 32))
+    module = ZOO[request.param](shape, 10)
+    anatomy = trace(module, InputForm(shape))
+    generator = torch.Generator().manual_seed(0)
+    return anatomy, {
+        name: torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        for name, tensor in module.named_parameters()
+    }
+
+
+def by_hand(anatomy: Anatomy, weights: Weights, members: Members) -> list[torch.Tensor]:
+    """The weights of every group, collected slice by slice."""
+    found: list[torch.Tensor] = []
+    for family in anatomy.families:
+        for cluster in range(family.size):
+            parts = [
+                weights[s.tensor].index_select(s.dim, torch.from_numpy(s.positions[cluster])).flatten()
+                for s in family.slices
+                if s.role in ROLES[members] and s.tensor in weights
+            ]
+            found.append(torch.cat(parts))
+    return found
+
+
+@pytest.mark.parametrize("members", ["rows", "columns", "clusters"])
+def test_norms_are_those_of_the_weights_of_each_cluster(case: tuple[Anatomy, Weights], members: Members) -> None:
+    anatomy, weights = case
+    groups, own = groups_of(anatomy, members), by_hand(anatomy, weights, members)
+    assert groups.count == len(own)
+    assert groups.elements.tolist() == [len(group) for group in own]
+    expected = {norm: [of(group) for group in own] for norm, of in NORMS.items()}
+    for norm, values in expected.items():
+        assert torch.allclose(groups.norms(weights, norm), torch.stack(values), rtol=1e-12)
+    assert torch.allclose(groups.norms(weights, cubic), torch.stack([one_cubic(group) for group in own]))
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max", cubic])
+@pytest.mark.parametrize("members", ["rows", "clusters"])
+def test_the_pull_is_the_gradient(case: tuple[Anatomy, Weights], members: Members, norm: Norm | OwnNorm) -> None:
+    """Against autograd through the weights of every cluster: sum_g s_g * norm_g by all weights."""
+    anatomy, weights = case
+    groups = groups_of(anatomy, members)
+    slopes = torch.randn(groups.count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    leaves = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
+    own = NORMS[norm] if isinstance(norm, str) else one_cubic
+    (torch.stack([own(group) for group in by_hand(anatomy, leaves, members)]) @ slopes).backward()
+    gradients = {name: torch.ones_like(weight) for name, weight in weights.items()}
+    groups.pull(weights, gradients, norm, groups.norms(weights, norm), slopes)
+    for name, gradient in gradients.items():
+        expected = leaves[name].grad
+        expected = torch.zeros_like(gradient) if expected is None else expected
+        assert torch.allclose(gradient - 1, expected, atol=1e-12), name
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max"])
+def test_groups_that_are_zero_are_not_pulled(norm: Norm) -> None:
+    anatomy = trace(ZOO["lenet5"]((1, 8, 8), 10), InputForm((1, 8, 8)))
+    groups = groups_of(anatomy)
+    weights = {name: torch.zeros(anatomy.shapes[name]) for name in anatomy.parameters}
+    gradients = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    norms = groups.norms(weights, norm)
+    groups.pull(weights, gradients, norm, norms, torch.ones(groups.count))
+    assert norms.max() <= math.sqrt(SMOOTH) * (1 + 1e-6)
+    assert all(not gradient.any() for gradient in gradients.values())
+
+
+def test_rows_and_columns_are_the_two_sides_of_a_cluster() -> None:
+    anatomy = trace(ZOO["lenet5"]((1, 8, 8), 10), InputForm((1, 8, 8)))
+    weights = {name: torch.randn(anatomy.shapes[name]) for name in anatomy.parameters}
+    rows, columns, both = (groups_of(anatomy, m).norms(weights, "l1") for m in ("rows", "columns", "clusters"))
+    assert torch.allclose(rows + columns, both)
+
+
+def test_a_norm_of_the_wrong_shape_is_refused() -> None:
+    anatomy = trace(ZOO["lenet5"]((1, 8, 8), 10), InputForm((1, 8, 8)))
+    weights = {name: torch.randn(anatomy.shapes[name]) for name in anatomy.parameters}
+    with pytest.raises(InputError, match=r"a norm that makes \(groups,\) of \(groups, n\); came \(6, 2\)"):
+        groups_of(anatomy).norms(weights, lambda values: values[:, :2])
+
+
+def test_families_lie_one_after_the_other() -> None:
+    groups = Groups({"a": 2, "b": 3}, {}, {})
+    assert groups.families == {"a": slice(0, 2), "b": slice(2, 5)}
