@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from heredity.api.names import METHODS, PRESETS, strategy_settings
+from heredity.api.names import STRATEGIES, strategy_settings
 from heredity.errors import InputError
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_record_of_settings_is_whole_and_comes_back(name: str) -> None:
-    settings = strategy_settings(name, {"population": 5})
-    assert settings["population"] == 5
-    assert settings["method"] == name
+    settings = strategy_settings(name, {"learning_rate": 5e-4})
+    assert settings["learning_rate"] == 5e-4
+    assert settings.get("method", name) == name
     assert strategy_settings(name, settings) == settings
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", STRATEGIES["synthesis"])
 def test_presets_of_synthesis(preset: str) -> None:
     settings = strategy_settings("synthesis", {"preset": preset, "population": 5})
     assert (settings["preset"], settings["population"]) == (preset, 5)
@@ -30,7 +30,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         (
             "evolution",
             {},
-            "expected a strategy; came 'evolution'; .*: magnitude-removal, random-removal, synthesis$",
+            "expected a strategy; came 'evolution'; .*: group_pruning, magnitude-removal, random-removal, synthesis$",
         ),
         ("synthesis", {"size": 3}, "expected settings of synthesis; came size; .*known: .*population"),
         ("synthesis", {"population": 2.5}, r"expected settings of synthesis; came .*\$.population`; correct it"),

@@ -187,11 +187,15 @@ class TestDivergence:
 
 
 class TestHooks:
-    def test_a_prior_joins_every_steps_loss(self) -> None:
+    def test_a_prior_joins_every_steps_gradient(self) -> None:
         """A squared norm as a prior is what SGD calls weight decay."""
+        shares: list[float] = []
 
-        def ridge(module: nn.Module) -> torch.Tensor:
-            return 0.05 * sum(p.square().sum() for p in module.parameters() if p.dim() > 1)
+        def ridge(progress: float) -> None:
+            shares.append(progress)
+            for p in with_prior.parameters():
+                if p.dim() > 1 and p.grad is not None:
+                    p.grad.add_(p.detach(), alpha=0.1)
 
         with_prior, with_decay, with_neither = network(), network(), network()
         common = {"steps": 40, "batch_size": 50, "optimiser": "sgd", "learning_rate": 0.05}
@@ -200,6 +204,7 @@ class TestHooks:
         train(with_neither, toy(), FORM, Recipe(**common, weight_decay=0.0), seed=0)
         assert torch.allclose(weights(with_prior), weights(with_decay), atol=1e-5)
         assert weights(with_prior).norm() < 0.97 * weights(with_neither).norm()
+        assert shares == pytest.approx([step / 40 for step in range(40)])
 
     def test_culture_teaches_what_labels_do_not_say(self) -> None:
         """With all weight on a teacher that calls everything class 2, that is what is learnt."""

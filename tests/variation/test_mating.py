@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.anatomy.genome import positions
 from heredity.errors import InputError
+from heredity.measures.expected import Sizes
 from heredity.variation.encoding import Laid, mated, printed
-from heredity.variation.environment import Environment, Sizes
+from heredity.variation.environment import Environment
 from heredity.variation.frame import candidates_of, needed_of
 from heredity.variation.operator import Organism
 from heredity.variation.synthesis import Alphas, Kappas, Synthesis

@@ -10,8 +10,9 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, build
 from heredity.anatomy.build import tensors_of
 from heredity.anatomy.trace import trace
+from heredity.measures.expected import Sizes
 from heredity.rng import numpy_generator
-from heredity.variation.environment import Environment, Sizes
+from heredity.variation.environment import Environment
 from heredity.variation.operator import Operator, Organism, mask_digest
 from heredity.variation.removal import (
     MagnitudeRemoval,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,15 +15,31 @@ from heredity.executors.processes import Processes
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.descent import Descent, DescentSettings
 from heredity.strategies.generations import BEST, PAPER, Generations, GenerationsSettings
+from heredity.strategies.group_pruning import GroupPruning, GroupPruningSettings
 
-T = TypeVar("T", DescentSettings, GenerationsSettings)
 
-METHODS = ("synthesis", "random-removal", "magnitude-removal")
-"""The strategies that `--strategy` knows by name."""
+class Known(NamedTuple):
+    """A strategy: how it is made, its settings, and those that its name or preset stand for."""
 
-PRESETS: dict[str, dict[str, Any]] = {"front": {}, "paper": PAPER, "best": BEST}
-"""Of synthesis: `front` covers all sizes within a budget (`descent.py`); the others go generation by generation, as it
-is published or as it serves best (`generations.py`)."""
+    make: Callable[[Setting, Any], Strategy]
+    settings: type[msgspec.Struct]
+    own: dict[str, Any]
+
+
+DEFAULT = "front"
+
+STRATEGIES: dict[str, dict[str, Known]] = {
+    "synthesis": {
+        DEFAULT: Known(Descent, DescentSettings, {"method": "synthesis"}),
+        "paper": Known(Generations, GenerationsSettings, PAPER),
+        "best": Known(Generations, GenerationsSettings, BEST),
+    },
+    "group_pruning": {DEFAULT: Known(GroupPruning, GroupPruningSettings, {})},
+    "random-removal": {DEFAULT: Known(Descent, DescentSettings, {"method": "random-removal"})},
+    "magnitude-removal": {DEFAULT: Known(Descent, DescentSettings, {"method": "magnitude-removal"})},
+}
+"""What `--strategy` knows by name, by presets. Of synthesis, `front` covers all sizes within a budget (`descent.py`);
+the others go generation by generation, as it is published or as it serves best (`generations.py`)."""
 
 
 def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -31,31 +48,27 @@ def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: no such strategy, preset or setting.
     """
-    if name not in METHODS:
-        raise InputError.of("a strategy", repr(name), remedy(name, METHODS))
+    if name not in STRATEGIES:
+        raise InputError.of("a strategy", repr(name), remedy(name, STRATEGIES))
     given = dict(given)
-    preset = given.pop("preset", "front")
-    if preset not in (PRESETS if name == "synthesis" else ("front",)):
-        raise InputError.of(f"a preset of {name}", repr(preset), remedy(str(preset), PRESETS))
-    fields = (DescentSettings if preset == "front" else GenerationsSettings).__struct_fields__
+    preset = given.pop("preset", DEFAULT)
+    if preset not in STRATEGIES[name]:
+        raise InputError.of(f"a preset of {name}", repr(preset), remedy(str(preset), STRATEGIES[name]))
+    known = STRATEGIES[name][preset]
+    fields = known.settings.__struct_fields__
     if unknown := [key for key in given if key not in fields]:
         raise InputError.of(f"settings of {name}", unknown[0], remedy(unknown[0], fields))
-    if preset == "front":
-        settings = _converted({"method": name} | given, DescentSettings, name)
-    else:
-        settings = _converted(PRESETS[preset] | given, GenerationsSettings, name)
-    return {"preset": preset, **msgspec.to_builtins(settings)}
+    return {"preset": preset, **msgspec.to_builtins(_converted(known.own | given, known.settings, name))}
 
 
 def make_strategy(name: str, settings: dict[str, Any], setting: Setting) -> Strategy:
     """The strategy of a run, from what `strategy_settings` gave."""
+    known = STRATEGIES[name][settings.get("preset", DEFAULT)]
     own = {key: value for key, value in settings.items() if key != "preset"}
-    if settings.get("preset", "front") == "front":
-        return Descent(setting, _converted(own, DescentSettings, name))
-    return Generations(setting, _converted(own, GenerationsSettings, name))
+    return known.make(setting, _converted(own, known.settings, name))
 
 
-def _converted(given: dict[str, Any], kind: type[T], name: str) -> T:
+def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> msgspec.Struct:
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:

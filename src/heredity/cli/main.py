@@ -64,7 +64,9 @@ def evolve(
             "t.parquet:label=COLUMN,input=A+B."
         ),
     ] = "digits",
-    strategy: Annotated[str, typer.Option(help="synthesis, random-removal or magnitude-removal.")] = "synthesis",
+    strategy: Annotated[
+        str, typer.Option(help="synthesis, group_pruning, random-removal or magnitude-removal.")
+    ] = "synthesis",
     budget: Annotated[
         str | None, typer.Option(help=f"Wall clock, such as 90s or 10m; {DEFAULT_BUDGET} if no end is given.")
     ] = None,

@@ -8,6 +8,7 @@ import msgspec
 
 from heredity.anatomy.genome import Genome
 from heredity.development.recipe import Recipe
+from heredity.priors.prior import Reading
 from heredity.variation import AnyOperator
 
 
@@ -29,7 +30,8 @@ class Individual(msgspec.Struct, frozen=True):
 
     A failed newborn has a `reason` and neither. `newborn` is the digest of the weights that it was born with, which its
     parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's
-    clock when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth.
+    clock when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth. `readings`
+    are those of its prior through its training, if it had one.
     """
 
     birth: Birth
@@ -41,6 +43,7 @@ class Individual(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     elapsed: float = 0.0
     seconds_left: float | None = None
+    readings: tuple[Reading, ...] = ()
 
     @property
     def number(self) -> int:

@@ -17,11 +17,13 @@ from heredity.development.birth import Birth
 from heredity.development.criteria.criterion import measured
 from heredity.development.culture import remembered_outputs
 from heredity.development.loop import Beat, Teacher, Trained, train
+from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split, Task
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
 from heredity.measures.size import macs, synapses
+from heredity.priors.prior import Reading
 from heredity.rng import derive
 from heredity.variation.operator import Organism, weights_digest
 
@@ -39,12 +41,16 @@ class Mentor:
 
 @dataclass(frozen=True)
 class Grown:
-    """A developed newborn: what it is now, the digest of what it was born with, its training, its measurements."""
+    """A developed newborn: what it is now, the digest of what it was born with, its training, its measurements.
+
+    `readings` are of its prior, if it was trained with one.
+    """
 
     organism: Organism
     newborn: str
     trained: Trained
     measures: dict[str, float]
+    readings: tuple[Reading, ...] = ()
 
 
 def develop(
@@ -70,6 +76,7 @@ def develop(
     own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}  # parents' tensors are not ours to train
     network = build(newborn.genome, own)
     teacher = None if mentor is None else make_teacher(mentor, task.train, birth.recipe, cache)
+    prior = None if birth.recipe.prior is None else Pull(birth.recipe.prior, anatomy, network)
     trained = train(
         network,
         task.train,
@@ -80,6 +87,7 @@ def develop(
         macs=macs(anatomy),
         teacher=teacher,
         masks=newborn.masks,
+        prior=prior,
         beat=beat,
     )
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors_of(network).items()}
@@ -88,7 +96,8 @@ def develop(
         "synapses": float(synapses(anatomy, newborn.masks)),
         "val_error": validation_error(network, task),
     }
-    return Grown(Organism(newborn.genome, tensors, newborn.masks), weights_digest(newborn), trained, measures)
+    grown = Organism(newborn.genome, tensors, newborn.masks)
+    return Grown(grown, weights_digest(newborn), trained, measures, prior.finish() if prior else ())
 
 
 def conceive(birth: Birth, parents: Sequence[Organism]) -> Organism:

@@ -2,7 +2,7 @@
 
 until the budget is spent:
     a seeded batch, normalised and augmented on the device
-    loss = the criterion's, or culture's; plus the prior
+    the gradient of the loss, the criterion's or culture's; plus the prior's
     a step of the optimiser at the schedule's learning rate; absent synapses stay zero
 """
 
@@ -25,8 +25,8 @@ from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError
 from heredity.rng import generator
 
-Prior = Callable[[nn.Module], torch.Tensor]
-"""A penalty on a network's weights, a scalar that is added to every step's loss."""
+Prior = Callable[[float], None]
+"""Adds a penalty's gradient to that of the loss; told what share of the training is done."""
 
 Teacher = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """`(positions in the training split, normalised batch)` to the teacher's outputs, of the shape of a student's."""
@@ -117,10 +117,10 @@ def train(
             loss = culture_loss(outputs.float(), teacher(index, batch), answers, recipe.culture, criterion)
         else:
             loss = criterion.loss(outputs.float(), answers, recipe.label_smoothing)
-        if prior is not None:
-            loss = loss + prior(network)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if prior is not None:
+            prior(progress)
         optimiser.step()
         if absent:
             with torch.no_grad():

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from heredity.errors import InputError
+from heredity.priors.prior import GroupPrior
 
 
 class Culture(msgspec.Struct, frozen=True):
@@ -25,7 +26,8 @@ class Recipe(msgspec.Struct, frozen=True):
 
     The budget is exactly one of `epochs`, `steps`, `seconds` and `flops` (of training: forward and backward, two per
     MAC, three times the forward pass). `learning_rate` is the schedule's peak. `augmentation` names what is done to
-    training images (see `augmentation.py`). `precision` "bf16" takes effect on a GPU only.
+    training images (see `augmentation.py`). `precision` "bf16" takes effect on a GPU only. `prior` is minimised beside
+    the loss.
     """
 
     epochs: float | None = None
@@ -43,6 +45,7 @@ class Recipe(msgspec.Struct, frozen=True):
     augmentation: tuple[str, ...] = ()
     culture: Culture | None = None
     precision: Literal["float32", "bf16"] = "float32"
+    prior: GroupPrior | None = None
 
     def __post_init__(self) -> None:
         budgets = [b for b in (self.epochs, self.steps, self.seconds, self.flops) if b is not None]

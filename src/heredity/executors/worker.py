@@ -62,7 +62,9 @@ def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
             ) from error
         return failed(request, _reason(error), time.perf_counter() - start)
     seconds = time.perf_counter() - start
-    return Individual(birth, "developed", grown.measures, weights, grown.newborn, seconds=seconds)
+    return Individual(
+        birth, "developed", grown.measures, weights, grown.newborn, seconds=seconds, readings=grown.readings
+    )
 
 
 def failed(request: Request, reason: str, seconds: float) -> Individual:

@@ -16,7 +16,7 @@ def params(anatomy: Anatomy) -> int:
     A batch norm that follows a layer directly melts into that layer's weight and bias on export, and counts as the bias
     alone; one that cannot melt counts its four vectors.
     """
-    return sum(math.prod(shape) for shape in _deployed_shapes(anatomy).values())
+    return sum(math.prod(anatomy.shapes[name]) for name in deployed(anatomy))
 
 
 def macs(anatomy: Anatomy) -> int:
@@ -31,13 +31,16 @@ def synapses(anatomy: Anatomy, masks: Mapping[str, torch.Tensor]) -> int:
     return params(anatomy) - sum(int((~mask).sum()) for mask in masks.values())
 
 
-def _deployed_shapes(anatomy: Anatomy) -> dict[str, tuple[int, ...]]:
-    shapes = dict(anatomy.shapes)
+def deployed(anatomy: Anatomy) -> list[str]:
+    """The tensors that the deployed network holds; a vector of each norm that melts stands for the bias it becomes."""
+    leaves = ("weight", "bias", "running_mean", "running_var")
+    melted: set[str] = set()
+    biases: list[str] = []
     for norm, weight in anatomy.folds.items():
-        leaves = ("weight", "bias", "running_mean", "running_var")
-        vectors = [shapes.pop(f"{norm}.{leaf}") for leaf in leaves if f"{norm}.{leaf}" in shapes]
-        shapes[weight.removesuffix("weight") + "bias"] = vectors[0]
-    return shapes
+        vectors = [name for leaf in leaves if (name := f"{norm}.{leaf}") in anatomy.shapes]
+        melted |= {*vectors, weight.removesuffix("weight") + "bias"}
+        biases.append(vectors[0])
+    return [name for name in anatomy.shapes if name not in melted] + biases
 
 
 def encoded(anatomy: Anatomy) -> tuple[str, ...]:

@@ -97,14 +97,15 @@ class Groups:
     def pull(
         self,
         weights: Mapping[str, torch.Tensor],
-        gradients: Mapping[str, torch.Tensor],
+        gradients: Mapping[str, torch.Tensor | None],
         norm: Norm | OwnNorm,
         norms: torch.Tensor,
         slopes: torch.Tensor,
     ) -> None:
         """Adds to the gradients of weights what slopes `(groups,)` by these norms mean for each of them, in place.
 
-        d norm / dw is w/norm (l2), w/(n norm) (rms), sign(w) (l1), and that of the largest alone (max).
+        Weights without a gradient are left alone. The derivative of a norm by a weight w is w/norm (l2), w/(n norm)
+        (rms), sign(w) (l1), and that for the largest alone (max).
         """
         if not isinstance(norm, str):
             self._pull_own(weights, gradients, norm, slopes)
@@ -117,13 +118,15 @@ class Groups:
         slopes, tops = torch.cat([slopes, nobody]), torch.cat([norms, nobody - 1])
         for name, by_dim in self.places.items():
             weight, views = weights[name].detach(), _views(by_dim, weights[name].dim())
+            if (gradient := gradients.get(name)) is None:
+                continue
             if norm == "max":
                 for place, view in views:
                     largest = weight.abs() == tops[place].view(view)
-                    gradients[name].add_(torch.where(largest, weight.sign(), 0.0) * slopes[place].view(view))
+                    gradient.add_(torch.where(largest, weight.sign(), 0.0) * slopes[place].view(view))
             else:
                 factor = sum((slopes[place].view(view) for place, view in views), torch.zeros(()))
-                gradients[name].addcmul_(weight.sign() if norm == "l1" else weight, factor.to(weight))
+                gradient.addcmul_(weight.sign() if norm == "l1" else weight, factor.to(weight))
 
     def gathered(self, weights: Mapping[str, torch.Tensor], family: str) -> torch.Tensor:
         """`(groups, n)`: the weights of each group of a family, slice by slice."""
@@ -139,14 +142,15 @@ class Groups:
     def _pull_own(
         self,
         weights: Mapping[str, torch.Tensor],
-        gradients: Mapping[str, torch.Tensor],
+        gradients: Mapping[str, torch.Tensor | None],
         norm: OwnNorm,
         slopes: torch.Tensor,
     ) -> None:
         leaves = {name: weights[name].detach().requires_grad_() for name in self.places}
         found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
-        for name, gradient in zip(leaves, found, strict=True):
-            gradients[name].add_(gradient)
+        for name, more in zip(leaves, found, strict=True):
+            if (gradient := gradients.get(name)) is not None:
+                gradient.add_(more)
 
 
 def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:

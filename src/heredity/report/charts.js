@@ -43,11 +43,11 @@ function addChart(div, figure, { picks = false } = {}) {
 
 /* the front */
 
-function choice(legend, name, options, chosen) {
+function choice(legend, name, options, chosen, state = view) {
   const labels = options.map(([value, text]) =>
     h("label", {}, h("input", {
-      type: "radio", name, value, checked: value === view[name],
-      onchange: () => { view[name] = value; chosen(); },
+      type: "radio", name, value, checked: value === state[name],
+      onchange: () => { state[name] = value; chosen(); },
     }), text));
   return h("fieldset", { class: "choice" }, h("legend", {}, legend), h("div", { class: "options" }, labels));
 }
@@ -287,6 +287,17 @@ if (facts.generations.length) {
   }
 } else {
   fill("generations-lead", "Nobody was born.");
+}
+
+if (regularised.length) {
+  fill("groups-lead", `${regularised.length} individuals were trained with a prior on the norms of their groups of weights: it pulls those that are not needed to zero, so that they can go without a loss.`);
+  const changed = () => { captionGroups(); draws.forEach((draw) => draw()); };
+  document.getElementById("groups-controls").append(choice("Individual", "id", regularised.map(({ id }) => [id, id]), changed, groupsView));
+  captionGroups();
+  addChart(document.getElementById("groups-course"), courseFigure);
+  addChart(document.getElementById("groups-end"), endFigure);
+} else {
+  document.querySelectorAll("#groups, nav a[href='#groups']").forEach((element) => element.remove());
 }
 
 addEventListener("hashchange", heedAddress);

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, ancestor
@@ -22,6 +23,8 @@ from heredity.errors import InputError
 from heredity.export.family import outcome
 from heredity.measures import UNITS
 from heredity.measures.latency import PROTOCOL
+from heredity.priors.mixture import terms
+from heredity.priors.prior import BINS, LARGEST_NORM, Setting
 from heredity.report.loading import loading
 from heredity.report.records import (
     AnatomyPart,
@@ -32,6 +35,7 @@ from heredity.report.records import (
     FixedPart,
     Generation,
     Portrait,
+    PriorPart,
     Spread,
     TensorPart,
 )
@@ -197,9 +201,41 @@ def _portrait(
         loading=loading(folder, name, settings.inputs, exported=exported, handed_over=handed_over)
         if individual.developed
         else (),
+        prior=prior_part(individual),
         reason=individual.reason,
         refused=row.get("refused"),
     )
+
+
+def prior_part(individual: Individual) -> PriorPart | None:
+    """What the page draws of an individual's prior; None for one that was trained without."""
+    readings, prior = individual.readings, individual.birth.recipe.prior
+    if not readings or prior is None:
+        return None
+    settings = [reading.setting for reading in readings if reading.setting is not None]
+    last = settings[-1] if settings else None
+    return PriorPart(
+        share=prior.share,
+        edges=tuple(LARGEST_NORM * (k + 1) / BINS for k in range(BINS)),
+        progress=tuple(round(reading.progress, 4) for reading in readings),
+        counts=tuple(reading.counts for reading in readings),
+        thresholds=tuple(setting.threshold for setting in settings) if len(settings) == len(readings) else (),
+        curves=() if last is None else expected_counts(last, readings[-1].counts),
+    )
+
+
+def expected_counts(setting: Setting, counts: Sequence[int]) -> tuple[tuple[float, ...], ...]:
+    """How the groups on either side of a boundary would lie in the bins of a reading, were they as the mixture has it.
+
+    Each component with as many groups as are on its side: the shares alpha, which place the boundary, are not theirs.
+    """
+    width = LARGEST_NORM / BINS
+    centres = (torch.arange(BINS, dtype=torch.float64) + 0.5) * width
+    below = sum(count for count, centre in zip(counts, centres.tolist(), strict=True) if centre < setting.threshold)
+    sides = torch.tensor([below, sum(counts) - below], dtype=torch.float64)
+    logs, _, _ = setting.mixture.parameters
+    densities = (terms(centres, setting.mixture.parameters, setting.mixture.families) - logs).exp()
+    return tuple(tuple(round(value, 3) for value in column) for column in (densities * sides * width).T.tolist())
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

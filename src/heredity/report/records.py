@@ -11,6 +11,21 @@ from heredity.report.loading import Snippet
 Measures = dict[str, float]
 
 
+class PriorPart(Struct, frozen=True):
+    """The norms of an individual's groups through its training: `counts` by reading, in bins that end at `edges`.
+
+    `progress` are shares of the training, `thresholds` what the dial was set to. `curves` are the components of the
+    last mixture, in groups by bin, the first of them being that of unneeded groups.
+    """
+
+    share: float | None
+    edges: tuple[float, ...]
+    progress: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+    thresholds: tuple[float, ...] = ()
+    curves: tuple[tuple[float, ...], ...] = ()
+
+
 class Portrait(Struct, frozen=True, omit_defaults=True):
     """One individual. `clusters` counts those of each family, in the anatomy's order of families.
 
@@ -28,6 +43,7 @@ class Portrait(Struct, frozen=True, omit_defaults=True):
     measures: Measures = {}
     tensors: tuple[tuple[int, ...], ...] = ()
     loading: tuple[Snippet, ...] = ()
+    prior: PriorPart | None = None
     reason: str | None = None
     refused: str | None = None
 

@@ -20,12 +20,13 @@ from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
+from heredity.measures.expected import Cost
 from heredity.measures.size import synapses
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
 from heredity.variation import Founding, Synthesis
 from heredity.variation.encoding import Mating
-from heredity.variation.environment import Cost, Environment
+from heredity.variation.environment import Environment
 from heredity.variation.frame import Matching
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from heredity.anatomy.anatomy import Anatomy, Family, Kept
 from heredity.anatomy.body import anatomy_of
+from heredity.measures.expected import Cost
 from heredity.rng import numpy_generator
-from heredity.variation.environment import Cost, Environment, scale_to_share
+from heredity.variation.environment import Environment, scale_to_share
 from heredity.variation.operator import Operator, Organism, mask_digest
 
 

@@ -30,10 +30,11 @@ from heredity.anatomy.anatomy import Kept
 from heredity.anatomy.body import fresh_tensors
 from heredity.anatomy.canonical import canonicalise
 from heredity.errors import InputError
+from heredity.measures.expected import Cost, Sizes
 from heredity.rng import derive, generator, numpy_generator
 from heredity.types import Tensors
 from heredity.variation.encoding import Laid, Mating, mated, printed, scaled_to, truncated
-from heredity.variation.environment import Cost, Environment, Probabilities, Sizes, kappa_for, scaled
+from heredity.variation.environment import Environment, Probabilities, kappa_for, scaled
 from heredity.variation.frame import Candidates, Frame, Matching, Weights, candidates_of, layers_of
 from heredity.variation.operator import Masks, Operator, Organism
 from heredity.variation.removal import climate, draw, remove

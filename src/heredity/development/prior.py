@@ -1,0 +1,74 @@
+"""A group prior at work in a training: each step it adds its gradient to the loss's.
+
+The gradient is analytic (`heredity.priors`): a norm of each group, a slope by each norm, and a pass over the weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from msgspec.structs import replace
+from torch import nn
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.priors.dial import Dial
+from heredity.priors.groups import groups_of
+from heredity.priors.prior import CHANGES, GroupPrior, Reading, Setting, mixed, norms_by_family, read, set_by
+
+ZERO = 0.01
+"""A norm, in its family's unit, at which a group can go and nobody notices."""
+
+INSISTENCE = 2.0
+"""By what lambda grows from one reading to the next while somebody who has to go is not at zero."""
+
+
+class Pull:
+    """The prior of one training; called between backward and the optimiser's step, with the share that is done.
+
+    `readings` tell of norms and dial through the training. What is not trained is not pulled.
+
+    Raises:
+        InputError: the prior does not fit the network, or asks for a share that cannot go.
+    """
+
+    def __init__(self, prior: GroupPrior, anatomy: Anatomy, network: nn.Module) -> None:
+        self._prior = prior
+        self._groups = groups_of(anatomy, prior.members)
+        prior.check(self._groups)
+        self._weights = dict(network.named_parameters())
+        self._units, self._counts = prior.scales(self._groups)
+        self._penalty, self._strength = prior.penalty(self._groups), prior.strength
+        self._dial = Dial(anatomy, prior.cost, prior.constant)
+        self._setting: Setting | None = None
+        self._insistence = 1.0
+        self.readings: list[Reading] = []
+        if prior.share is not None:
+            self._dial.check(prior.share)
+
+    def __call__(self, progress: float) -> None:
+        """Adds its gradient to those of the weights."""
+        prior = self._prior
+        norms = self._groups.norms(self._weights, prior.norm)
+        relative = norms / self._units
+        if not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES:
+            if prior.share is not None:
+                self._turn(progress, relative)
+            self.readings.append(read(progress, relative, self._setting))
+        rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
+        slopes = self._penalty.slope(relative) * self._counts / self._units
+        gradients = {name: weight.grad for name, weight in self._weights.items()}
+        self._groups.pull(self._weights, gradients, prior.norm, norms, self._strength * rising * slopes)
+
+    def finish(self) -> tuple[Reading, ...]:
+        """All readings, one of the end of the training among them."""
+        norms = self._groups.norms(self._weights, self._prior.norm) / self._units
+        return *self.readings, read(1.0, norms, self._setting)
+
+    def _turn(self, progress: float, norms: torch.Tensor) -> None:
+        """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet."""
+        prior = self._prior
+        setting = set_by(prior, self._dial, norms_by_family(self._groups, norms))
+        if progress > prior.settled and bool(((norms < setting.threshold) & (norms > ZERO)).any()):
+            self._insistence *= INSISTENCE
+        self._setting = replace(setting, strength=setting.strength * self._insistence)
+        self._penalty = mixed(setting.mixture.parameters, setting.mixture.families)
+        self._strength = self._setting.strength

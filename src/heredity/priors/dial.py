@@ -1,0 +1,91 @@
+"""The dial: which groups go so that the share of a network that was asked for goes.
+
+Groups go in the order of their norms, the weakest first, each measured in the unit of its family; the strongest of
+every family stays. How many have to go follows from what the network costs without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heredity.anatomy.anatomy import Anatomy, Kept
+from heredity.errors import InputError
+from heredity.measures.expected import Cost, Sizes
+
+Norms = Mapping[str, NDArray[np.float64]]
+"""By family `(clusters,)`: the norms of its groups, in units that compare between families."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Who stays, the `threshold` below which groups went, and the share of the cost that went."""
+
+    kept: Kept
+    threshold: float
+    share: float
+
+
+class Dial:
+    """How much of `cost` goes with the groups of a network below a threshold; `constant` is added to every size.
+
+    `constant` is in the units of the cost: what a file weighs beside its weights, if bytes are asked for.
+    """
+
+    def __init__(self, anatomy: Anatomy, cost: Cost, constant: float = 0.0) -> None:
+        self._sizes = Sizes(anatomy, cost)
+        self._counts = anatomy.sizes
+        self._constant = constant
+        self._whole = self._sizes({}) + constant
+
+    def check(self, share: float) -> None:
+        """Refuses a share that cannot go.
+
+        Raises:
+            InputError: it is not in (0, 1), or more than all groups but one of every family.
+        """
+        if not 0 < share < 1:
+            raise InputError.of("a share to remove in (0, 1)", share, "give 0.5 for half")
+        most = self._gone(dict.fromkeys(self._counts, 1))
+        if share > most:
+            came = f"{share:.1%}, with a cluster left of every family at most {most:.1%}"
+            raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * most) / 10:g} % or less")
+
+    def cut(self, norms: Norms, share: float) -> Cut:
+        """Who goes: the fewest with whom at least `share` goes.
+
+        Raises:
+            InputError: see `check`.
+        """
+        self.check(share)
+        names = list(self._counts)
+        values = np.concatenate([norms[name] for name in names])
+        family = np.repeat(np.arange(len(names)), [self._counts[name] for name in names])
+        starts = np.cumsum([0, *(self._counts[name] for name in names)])[:-1]
+        safe = np.array([start + int(norms[name].argmax()) for start, name in zip(starts, names, strict=True)])
+        order = np.argsort(values, kind="stable")
+        order = order[~np.isin(order, safe)]
+
+        def gone(n: int) -> float:
+            lost = np.bincount(family[order[:n]], minlength=len(names))
+            return self._gone({name: self._counts[name] - int(lost[k]) for k, name in enumerate(names)})
+
+        low, count = 0, len(order)
+        while count - low > 1:
+            middle = (low + count) // 2
+            low, count = (low, middle) if gone(middle) >= share else (middle, count)
+        stays = np.ones(len(values), bool)
+        stays[order[:count]] = False
+        edge = values[order[count - 1 : count + 1]]  # the last who goes, and the next, if anybody else might
+        kept = {
+            name: np.flatnonzero(stays[start : start + self._counts[name]])
+            for start, name in zip(starts, names, strict=True)
+        }
+        return Cut(kept, float(edge.mean()), gone(count))
+
+    def _gone(self, counts: Mapping[str, float]) -> float:
+        return 1 - (self._sizes(counts) + self._constant) / self._whole

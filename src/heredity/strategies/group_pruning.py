@@ -1,0 +1,214 @@
+"""Group pruning: a ladder of sizes, each rung asked for by a share and met.
+
+generation 0       the ancestor
+then in rounds of three generations, for every rung side by side:
+    regularised    a clone of the smallest good network above the rung, trained with a group prior that is told which
+                   share has to go
+    reduced        the same without that share; nobody trains it: the prior has seen to it that nothing is lost
+    tuned          a clone of that, trained once more, without a prior
+
+Rungs lie evenly on a log scale between the ancestor's cost and `smallest` of it, or the ceiling asked for. In the first
+round all begin with the ancestor; later rounds come from the next larger member of the front, so that the small descend
+in smaller steps. With `start` "random" the first round's networks are new ones.
+
+Source: patent JP7085158B2 for the prior and the removal (`heredity.priors`, NOTICE); the ladder, the rounds and the
+tuning are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from heredity.anatomy.body import anatomy_of, ancestor
+from heredity.development.birth import Birth, Individual
+from heredity.development.recipe import Culture, Recipe
+from heredity.errors import InputError
+from heredity.measures.size import macs
+from heredity.priors.densities import Family
+from heredity.priors.groups import Members, Norm, groups_of
+from heredity.priors.prior import GroupPrior, units_of
+from heredity.rng import derive
+from heredity.run.front import front_of, objectives_of
+from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.timetable import MISCELLANEOUS, Timetable
+from heredity.variation import AnyOperator, Cloning, Founding, Reduction
+from heredity.variation.operator import Organism
+
+PHASES = 3
+"""Generations of a round."""
+
+APART = 0.98
+"""A parent costs more than a rung by at least this factor: else nothing is left to remove."""
+
+LEAST_EPOCHS = (2.0, 0.5)
+"""Passes over the data that the ancestor and others should have at least, see `Timetable`."""
+
+
+class GroupPruningSettings(msgspec.Struct, frozen=True):
+    """Settings of a ladder; recorded in `run.json`.
+
+    `smallest` is the last of the `rungs`, as a share of the ancestor's cost, where no ceiling is asked for. `steps`
+    (ancestor, regularised, tuned) hold where generations bound the run, `times` are shares of the seconds where these
+    do; tuned networks have what is left. The rest is the prior's, see `GroupPrior`.
+    """
+
+    rungs: int = 4
+    smallest: float = 0.1
+    start: Literal["trained", "random"] = "trained"
+    members: Members = "clusters"
+    norm: Norm = "rms"
+    families: tuple[Family, Family] = ("gaussian", "gaussian")
+    strength: float = 0.1
+    settled: float = 0.4
+    learning_rate: float = 4e-3
+    batch_size: int = 128
+    culture: Culture | None = Culture()
+    steps: tuple[int, int, int] = (2000, 1500, 800)
+    times: tuple[float, float] = (0.2, 0.5)
+
+    def __post_init__(self) -> None:
+        for name, count in {"rungs": self.rungs, "steps": min(self.steps), "batch_size": self.batch_size}.items():
+            if count < 1:
+                raise InputError.of(f"{name} of at least 1", count, "raise it")
+        if not 0 < self.smallest < 1:
+            raise InputError.of("smallest, a share in (0, 1)", self.smallest, "give 0.1 for a tenth")
+        if min(self.times) <= 0 or sum(self.times) >= 1:
+            raise InputError.of("times, two shares that leave some", self.times, "give 0.2,0.5")
+        self.prior(0.5)  # which refuses what makes no sense
+
+    def prior(self, share: float) -> GroupPrior:
+        """The prior that is told this share."""
+        return GroupPrior(
+            members=self.members,
+            norm=self.norm,
+            families=self.families,
+            strength=self.strength,
+            settled=self.settled,
+            share=share,
+        )
+
+
+class Plan(NamedTuple):
+    """Who comes from whom, how, under which prior, and with a teacher or without."""
+
+    parents: tuple[int, ...]
+    operator: AnyOperator
+    newborn: Organism
+    prior: GroupPrior | None = None
+
+
+class GroupPruning(Strategy):
+    """See the file's head."""
+
+    def __init__(self, setting: Setting, settings: GroupPruningSettings | None = None) -> None:
+        self._setting = setting
+        self._settings = settings or GroupPruningSettings()
+        self._living: list[Individual] = []
+        self._last: list[Individual] = []
+        self._births = 0
+        self._generation = 0
+        self._phase = 0
+        cost = objectives_of(setting.cost, setting.targets)[1]
+        self._measure = "macs" if cost == "latency_ms" else cost
+        first = ancestor(setting.constructor, setting.inputs)
+        self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
+
+    def ask(self, seconds_left: float | None) -> list[Birth]:
+        """The ancestor; then a phase of every rung, until the horizon, which is one round where seconds bound it."""
+        if self._births == 0:
+            return [self._founder(seconds_left)]
+        if not self._living or self._generation > (self._setting.horizon.generations or PHASES):
+            return []
+        plans = self._regularised() if self._phase == 0 else [self._next(parent) for parent in self._last]
+        return [self._birth(place, plan, len(plans), seconds_left) for place, plan in enumerate(plans)]
+
+    def tell(self, individuals: Sequence[Individual]) -> None:
+        """Remembers who lives; a round of which nobody does is begun anew."""
+        self._last = [individual for individual in individuals if individual.developed]
+        self._living += self._last
+        if self._generation > 0:
+            self._phase = (self._phase + 1) % PHASES if self._last else 0
+        self._births += len(individuals)
+        self._generation += 1
+
+    def _founder(self, seconds_left: float | None) -> Birth:
+        setting, settings = self._setting, self._settings
+        first = ancestor(setting.constructor, setting.inputs)
+        seconds = None if seconds_left is None else self._time.ancestor(seconds_left, settings.times[0])
+        founding = Founding(setting.constructor, setting.inputs)
+        recipe = self._recipe(settings.steps[0], seconds)
+        return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
+
+    def _rungs(self) -> list[float]:
+        """What the rungs cost, the largest first."""
+        whole = self._living[0].measures[self._measure]
+        ceiling = self._setting.targets.ceilings.get(self._measure)
+        last = whole * self._settings.smallest if ceiling is None else min(ceiling, whole * APART)
+        return [whole * (last / whole) ** (k / self._settings.rungs) for k in range(1, self._settings.rungs + 1)]
+
+    def _regularised(self) -> list[Plan]:
+        """A clone for every rung, with a prior that is told what has to go."""
+        setting, plans = self._setting, list[Plan]()
+        first_round = self._generation <= 1
+        for place, rung in enumerate(self._rungs()):
+            larger = [i for i in self._living if i.measures[self._measure] * APART >= rung] or self._living[:1]
+            parent = self._living[0] if first_round else front_of(larger, ("val_error", self._measure))[-1]
+            operator, parents = Cloning(), (parent.number,)
+            newborn = setting.organism(parent)
+            if first_round and self._settings.start == "random":
+                operator, parents = Founding(setting.constructor, setting.inputs), ()
+                newborn = operator.conceive([], derive(setting.seed, self._births + place))
+            whole, graph = parent.measures[self._measure], 0.0
+            if self._measure == "bytes":
+                graph = whole / 4 - parent.measures["params"]
+            prior = self._settings.prior(max(1 - rung / whole, 1e-3))
+            groups = groups_of(anatomy_of(newborn.genome), prior.members)
+            units = units_of(groups, newborn.tensors, prior.norm)
+            cost = "macs" if self._measure == "macs" else "params"
+            prior = replace(prior, cost=cost, constant=graph, units=units)
+            plans.append(Plan(parents, operator, newborn, prior))
+        return plans
+
+    def _next(self, parent: Individual) -> Plan:
+        """Of who is regularised a reduced one, of who is reduced one to be tuned."""
+        prior, organism = parent.birth.recipe.prior, self._setting.organism(parent)
+        if prior is None:
+            return Plan((parent.number,), Cloning(), organism)
+        reduction = Reduction(prior)
+        return Plan((parent.number,), reduction, reduction.conceive([organism], 0))
+
+    def _birth(self, place: int, plan: Plan, count: int, seconds_left: float | None) -> Birth:
+        number = self._births + place
+        if self._phase == 1:
+            recipe = self._recipe(0, None if seconds_left is None else 0.0)
+        else:
+            steps = self._settings.steps[1 if self._phase == 0 else 2]
+            recipe = self._recipe(steps, None if seconds_left is None else self._seconds(seconds_left, count))
+        teacher = 0 if self._settings.culture and self._phase != 1 and self._living[0].number == 0 else None
+        culture = self._settings.culture if teacher is not None else None
+        recipe = replace(recipe, culture=culture, prior=plan.prior)
+        seed = derive(self._setting.seed, number)
+        return Birth(number, self._generation, plan.parents, plan.operator, plan.newborn.genome, recipe, seed, teacher)
+
+    def _seconds(self, seconds_left: float, count: int) -> float:
+        """Of a newborn's training, so that its generation has this phase's share of what is left."""
+        share = self._settings.times[1] / (1 - self._settings.times[0]) if self._phase == 0 else 1.0
+        turns = -(-count // self._setting.workers)
+        first = self._living[0]
+        besides = max(0.0, first.seconds - (first.birth.recipe.seconds or first.seconds))
+        each = (1 - MISCELLANEOUS) * share * seconds_left / turns
+        return max(each - besides, each / 2)
+
+    def _recipe(self, steps: int, seconds: float | None) -> Recipe:
+        setting, settings = self._setting, self._settings
+        return Recipe(
+            steps=steps if seconds is None else None,
+            seconds=seconds,
+            batch_size=min(settings.batch_size, setting.examples),
+            learning_rate=settings.learning_rate,
+            augmentation=setting.augmentation,
+        )

@@ -1,0 +1,50 @@
+"""Reduction: an offspring without the groups that are on the wrong side of their prior's boundary.
+
+Source: patent JP7085158B2; NOTICE says that patents cover this method. What a prior has pulled to zero goes without a
+trace, so that the offspring is as good as its parent before it learns anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heredity.anatomy.body import anatomy_of
+from heredity.errors import InputError
+from heredity.priors.boundary import boundary
+from heredity.priors.dial import Dial
+from heredity.priors.groups import groups_of
+from heredity.priors.prior import GroupPrior, norms_by_family
+from heredity.variation.operator import Operator, Organism
+from heredity.variation.removal import remove
+
+
+class Reduction(Operator, frozen=True, tag="reduction"):
+    """The parent without its unneeded groups; a family keeps its strongest cluster whatever happens.
+
+    `prior` is the one that the parent has been trained with. Where it says which share goes, the weakest groups go that
+    make up this share; else all whose norms are below the boundary of their family's mixture.
+    """
+
+    prior: GroupPrior
+
+    def __post_init__(self) -> None:
+        if self.prior.share is None and not self.prior.mixtures:
+            raise InputError.of("a prior that says who goes: a share, or a mixture", "neither", "give a share")
+
+    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        (parent,) = parents
+        prior, anatomy = self.prior, anatomy_of(parent.genome)
+        groups = groups_of(anatomy, prior.members)
+        prior.check(groups)
+        norms = norms_by_family(groups, groups.norms(parent.tensors, prior.norm) / prior.scales(groups)[0])
+        if prior.share is not None:
+            return remove(parent, anatomy, Dial(anatomy, prior.cost, prior.constant).cut(norms, prior.share).kept)
+        return remove(parent, anatomy, {name: self._needed(name, own) for name, own in norms.items()})
+
+    def _needed(self, family: str, norms: NDArray[np.float64]) -> NDArray[np.int64]:
+        edge = boundary(self.prior.mixtures.get(family) or self.prior.mixtures[""])
+        kept = np.flatnonzero(norms >= edge)
+        return kept if len(kept) else np.array([int(norms.argmax())])

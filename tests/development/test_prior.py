@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.trace import trace
+from heredity.development.loop import train
+from heredity.development.prior import Pull
+from heredity.development.recipe import Recipe
+from heredity.development.task import Split
+from heredity.errors import InputError
+from heredity.measures.size import params
+from heredity.priors.dial import Dial
+from heredity.priors.groups import Members, Norm, groups_of
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.prior import CHANGES, GroupPrior, norms_by_family, units_of
+from heredity.zoo import ZOO
+
+FORM = InputForm((1, 8, 8))
+TWO = Mixture((Component(0.3, 0, 0.2, "laplace"), Component(0.7, 1, 0.4, "student-t")))
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return ZOO["lenet5"]((1, 8, 8), 10)
+
+
+@pytest.fixture
+def anatomy(network: nn.Module) -> Anatomy:
+    return trace(network, FORM)
+
+
+def weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return dict(network.named_parameters())
+
+
+@pytest.mark.parametrize("members", ["rows", "columns", "clusters"])
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_gradient_is_lambda_times_autograds(
+    network: nn.Module, anatomy: Anatomy, members: Members, norm: Norm, relative: bool
+) -> None:
+    groups = groups_of(anatomy, members)
+    units = units_of(groups, weights(network), norm) if relative else {}
+    prior = GroupPrior(mixtures={"": TWO}, members=members, norm=norm, strength=0.7, settled=0.0, units=units)
+    for weight in network.parameters():
+        weight.grad = torch.ones_like(weight)
+    Pull(prior, anatomy, network)(0.5)
+    by_unit, counts = prior.scales(groups)
+    scales = iter(zip(by_unit, counts, strict=True))
+    total = torch.zeros(())
+    for family in groups.families:
+        for group in groups.gathered(weights(network), family):
+            unit, count = next(scales)
+            size = {"l1": group.abs().sum(), "l2": group.norm(), "rms": group.square().mean().sqrt()}[norm] / unit
+            total = total + count * penalty_of(size)
+    expected = torch.autograd.grad(0.7 * total, list(network.parameters()), allow_unused=True)
+    for weight, gradient in zip(network.parameters(), expected, strict=True):
+        assert weight.grad is not None
+        own = torch.zeros_like(weight) if gradient is None else gradient.float()
+        assert torch.allclose(weight.grad - 1, own, rtol=1e-3, atol=1e-5)
+
+
+def penalty_of(size: torch.Tensor) -> torch.Tensor:
+    """- log sum alpha F, written out."""
+    laplace = torch.distributions.Laplace(0.0, 0.2).log_prob(size)
+    student = torch.distributions.StudentT(4.0, 1.0, 0.4).log_prob(size)
+    return -torch.log(0.3 * laplace.exp() + 0.7 * student.exp())
+
+
+def test_what_is_not_trained_is_not_pulled(network: nn.Module, anatomy: Anatomy) -> None:
+    network.get_submodule("fc1").requires_grad_(False)
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight) if weight.requires_grad else None
+    Pull(GroupPrior(kind="l2", settled=0.0), anatomy, network)(0.5)
+    pulled = {name for name, weight in weights(network).items() if weight.grad is not None and weight.grad.any()}
+    assert pulled == set(groups_of(anatomy).places) - {"fc1.weight", "fc1.bias"}
+
+
+def test_the_pull_rises(network: nn.Module, anatomy: Anatomy) -> None:
+    pull = Pull(GroupPrior(kind="l2", strength=1.0, settled=0.5), anatomy, network)
+    found: list[float] = []
+    for progress in (0.0, 0.25, 0.5, 0.9):
+        weight = network.get_parameter("fc1.bias")
+        for each in network.parameters():
+            each.grad = torch.zeros_like(each)
+        pull(progress)
+        assert weight.grad is not None
+        found.append(float((weight.grad / weight.detach()).mean()))
+    assert found[0] < 0.01 * found[2]
+    assert found[1] == pytest.approx(found[2] / 4, rel=0.02)
+    assert found[2] == pytest.approx(found[3])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
+def test_a_dial_parts_the_needed_from_the_unneeded(network: nn.Module, anatomy: Anatomy, share: float) -> None:
+    """After a training the share that was asked for is at zero, and the rest is far from it."""
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(200, 1, 8, 8, generator=generator), torch.randint(0, 10, (200,), generator=generator)
+    groups = groups_of(anatomy)
+    prior = GroupPrior(share=share, strength=0.3, units=units_of(groups, weights(network), "rms"))
+    pull = Pull(prior, anatomy, network)
+    train(network, Split(images, labels), FORM, Recipe(steps=300, batch_size=20), seed=0, prior=pull)
+    readings = pull.finish()
+    assert CHANGES * 0.8 < len(readings) <= CHANGES + 2
+    assert all(sum(reading.counts) == groups.count for reading in readings)
+    assert readings[0].counts[0] == 0
+    assert (readings[0].progress, readings[-1].progress) == (0.0, 1.0)
+    assert len({reading.setting.threshold for reading in readings if reading.setting}) > CHANGES / 4
+    norms = groups.norms(weights(network), "rms") / prior.scales(groups)[0]
+    cut = Dial(anatomy, "params").cut(norms_by_family(groups, norms), share)
+    gone = torch.cat([~torch.isin(torch.arange(n), torch.from_numpy(cut.kept[f])) for f, n in anatomy.sizes.items()])
+    assert norms[gone].median() < 0.02
+    assert readings[-1].counts[0] >= gone.sum() * 0.9
+    assert norms[~gone].median() > 0.1
+    assert 1 - params(anatomy.select(cut.kept)) / params(anatomy) == pytest.approx(share, abs=0.03)
+
+
+def test_a_share_that_cannot_go_is_refused_at_once(network: nn.Module, anatomy: Anatomy) -> None:
+    with pytest.raises(InputError, match="a share that can go"):
+        Pull(GroupPrior(share=0.9999), anatomy, network)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import functools
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.trace import trace
+from heredity.errors import InputError
+from heredity.measures.size import macs, params
+from heredity.priors.dial import Dial
+from heredity.zoo import ZOO
+
+
+@functools.cache
+def anatomy(name: str) -> Anatomy:
+    shape = (1, 8, 8) if name == "lenet5" else (3, 32, 32)
+    return trace(ZOO[name](shape, 10), InputForm(shape))
+
+
+def size(name: str, cost: str, body: Anatomy) -> float:
+    return float({"params": params, "macs": macs, "clusters": lambda a: sum(a.sizes.values())}[cost](body))
+
+
+@given(
+    st.sampled_from(["lenet5", "resnet20"]),
+    st.sampled_from(["params", "macs", "clusters"]),
+    st.floats(0.02, 0.8),
+    st.integers(0, 2**32),
+)
+def test_the_fewest_and_weakest_go_that_make_up_the_share(name: str, cost: str, share: float, seed: int) -> None:
+    body, rng = anatomy(name), np.random.default_rng(seed)
+    norms = {family: rng.random(count) for family, count in body.sizes.items()}
+    cut = Dial(body, cost).cut(norms, share)  # type: ignore[arg-type]
+    whole, left = size(name, cost, body), size(name, cost, body.select(cut.kept))
+    assert cut.share == pytest.approx(1 - left / whole, rel=1e-9)
+    assert cut.share >= share - 1e-12
+    gone = {f: np.setdiff1d(np.arange(len(own)), cut.kept[f]) for f, own in norms.items()}
+    assert all(len(kept) for kept in cut.kept.values())
+    assert max(own[gone[f]].max(initial=0) for f, own in norms.items()) <= cut.threshold
+    for family, own in norms.items():
+        late = cut.kept[family][own[cut.kept[family]] < cut.threshold]
+        assert len(late) == 0 or (len(cut.kept[family]) == 1 and late[0] == own.argmax()), "the strongest stays"
+    strongest_gone = max(((own[g], f, g) for f, own in norms.items() for g in gone[f]), default=None)
+    assert strongest_gone is not None
+    _, family, cluster = strongest_gone
+    fewer = {**cut.kept, family: np.sort(np.append(cut.kept[family], cluster))}
+    assert 1 - size(name, cost, body.select(fewer)) / whole < share, "one fewer is too few"
+
+
+def test_what_is_beside_the_weights_counts_too() -> None:
+    """A graph as heavy as the weights: half of a file is all of its weights, which cannot go."""
+    body = anatomy("lenet5")
+    norms = {family: np.linspace(0, 1, count) for family, count in body.sizes.items()}
+    cut = Dial(body, "params", constant=params(body)).cut(norms, 0.3)
+    assert 1 - params(body.select(cut.kept)) / params(body) == pytest.approx(0.6, abs=0.03)
+    with pytest.raises(InputError, match="ask for 49"):
+        Dial(body, "params", constant=params(body)).check(0.6)
+
+
+def test_what_cannot_go_is_refused_with_what_can() -> None:
+    dial, body = Dial(anatomy("lenet5"), "params"), anatomy("lenet5")
+    least = params(body.select({family: np.array([0]) for family in body.sizes}))
+    most = 1 - least / params(body)
+    with pytest.raises(InputError, match=rf"at most {most:.1%}; ask for {math.floor(1000 * most) / 10:g} % or less"):
+        dial.check(0.9999)
+    dial.check(math.floor(1000 * most) / 1000)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])
+def test_what_is_no_share(share: float) -> None:
+    with pytest.raises(InputError, match=r"a share to remove in \(0, 1\); came"):
+        Dial(anatomy("lenet5"), "params").check(share)
+
+
+def test_equal_norms_can_be_cut_too() -> None:
+    body = anatomy("lenet5")
+    cut = Dial(body, "params").cut({family: np.ones(count) for family, count in body.sizes.items()}, 0.5)
+    assert cut.share >= 0.5
+    assert cut.threshold == 1

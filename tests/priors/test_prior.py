@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.trace import trace
+from heredity.errors import InputError
+from heredity.priors.boundary import boundary
+from heredity.priors.densities import DENSITIES, Family
+from heredity.priors.dial import Dial
+from heredity.priors.groups import Norm, groups_of
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.prior import SHARP, GroupPrior, mixed, norms_by_family, set_by, units_of
+from heredity.zoo import ZOO
+
+TWO = Mixture((Component(0.5, 0, 0.2), Component(0.5, 1, 0.2)))
+ONE = Mixture((Component(1.0, 0.0, 0.3),))
+
+
+@pytest.fixture(scope="module")
+def anatomy() -> Anatomy:
+    return trace(ZOO["lenet5"]((1, 8, 8), 10), InputForm((1, 8, 8)))
+
+
+@pytest.fixture(scope="module")
+def weights(anatomy: Anatomy) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = {name: anatomy.shapes[name] for name in sorted(anatomy.parameters)}
+    return {n: torch.randn(s, generator=generator) / math.sqrt(math.prod(s[1:])) for n, s in shapes.items()}
+
+
+@pytest.mark.parametrize("norm", ["l2", "rms"])
+def test_units_make_a_gaussian_at_zero_weight_decay(
+    anatomy: Anatomy, weights: dict[str, torch.Tensor], norm: Norm
+) -> None:
+    """lambda w/sigma^2 for every weight, whatever its layer and the size of its group."""
+    groups = groups_of(anatomy, "rows")
+    prior = GroupPrior(norm=norm, mixtures={"": ONE}, units=units_of(groups, weights, norm))
+    units, counts = prior.scales(groups)
+    norms = groups.norms(weights, norm)
+    slopes = prior.penalty(groups).slope(norms / units) * counts / units
+    gradients = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    groups.pull(weights, gradients, norm, norms, slopes)
+    for name in ("conv2.weight", "fc1.weight", "fc2.bias"):
+        assert torch.allclose(gradients[name], weights[name] / 0.09, rtol=1e-4, atol=1e-6), name
+
+
+def test_units_are_mean_norms(anatomy: Anatomy, weights: dict[str, torch.Tensor]) -> None:
+    groups = groups_of(anatomy)
+    units = units_of(groups, weights, "l1")
+    norms = norms_by_family(groups, groups.norms(weights, "l1"))
+    assert units == pytest.approx({name: float(own.mean()) for name, own in norms.items()}, rel=1e-5)
+    silent = {**weights, "conv1.weight": weights["conv1.weight"] * 0, "conv1.bias": weights["conv1.bias"] * 0}
+    assert units_of(groups_of(anatomy, "rows"), silent, "l1")["conv1"] == 1.0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("families", [(a, b) for a in DENSITIES for b in DENSITIES])
+def test_a_dial_sets_the_boundary_to_its_threshold(
+    anatomy: Anatomy, share: float, families: tuple[Family, Family]
+) -> None:
+    rng = np.random.default_rng(0)
+    norms = {name: 0.2 + rng.random(count) for name, count in anatomy.sizes.items()}
+    dial = Dial(anatomy, "params")
+    setting = set_by(GroupPrior(share=share, families=families, strength=0.3), dial, norms)
+    first, second = setting.mixture.components
+    assert setting.threshold == dial.cut(norms, share).threshold
+    assert (first.mean, first.scale) == (0, setting.threshold / SHARP)
+    assert second.mean > setting.threshold
+    assert boundary(setting.mixture) == pytest.approx(setting.threshold, rel=1e-6)
+    assert setting.strength == pytest.approx(0.3 * first.scale**2)
+
+
+def test_l2_and_group_lasso(anatomy: Anatomy) -> None:
+    groups = groups_of(anatomy)
+    norms = torch.rand(groups.count, generator=torch.Generator().manual_seed(0))
+    cases = [
+        (GroupPrior(kind="l2"), norms**2 / 2, norms),
+        (GroupPrior(kind="group-lasso"), norms, torch.ones_like(norms)),
+        (GroupPrior(kind="group-lasso", sized=True), norms * groups.elements.sqrt(), groups.elements.sqrt()),
+    ]
+    for prior, value, slope in cases:
+        found = prior.penalty(groups)
+        assert torch.allclose(found.value(norms), value.float())
+        assert torch.allclose(found.slope(norms), slope.float())
+
+
+def test_mixtures_may_differ_by_family(anatomy: Anatomy) -> None:
+    groups = groups_of(anatomy)
+    other = Mixture((Component(0.2, 0, 0.1), Component(0.8, 2, 0.5)))
+    norms = torch.rand(groups.count, generator=torch.Generator().manual_seed(0))
+    found = GroupPrior(mixtures={"": TWO, "fc1": other}).penalty(groups)
+    for name, own in groups.families.items():
+        mixture = other if name == "fc1" else TWO
+        expected = mixed(mixture.parameters, mixture.families)
+        assert torch.allclose(found.value(norms)[own], expected.value(norms[own]))
+        assert torch.allclose(found.slope(norms)[own], expected.slope(norms[own]))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "either mixtures or a share to remove; came neither"),
+        ({"share": 0.5, "mixtures": {"": TWO}}, "either mixtures or a share to remove; came both"),
+        ({"share": 1.0}, r"a share to remove in \(0, 1\); came 1.0"),
+        ({"share": 0.5, "strength": -1.0}, "a strength of at least 0"),
+        ({"share": 0.5, "strength": math.inf}, "a strength of at least 0"),
+        ({"share": 0.5, "settled": 1.5}, r"settled in \[0, 1\]"),
+        ({"share": 0.5, "units": {"fc1": 0.0}}, "units above 0"),
+    ],
+)
+def test_what_is_no_prior(given: dict[str, object], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        GroupPrior(**given)
+
+
+def test_what_does_not_fit_the_network(anatomy: Anatomy) -> None:
+    groups = groups_of(anatomy)
+    for prior, expected in (
+        (GroupPrior(mixtures={"fc9": TWO}), "mixtures of families of the network; came fc9; choose among conv1"),
+        (GroupPrior(mixtures={"fc1": TWO}), "mixtures of all families; came none of conv1; add it"),
+        (GroupPrior(share=0.5, units={"fc9": 1.0}), "units of families of the network; came fc9"),
+        (GroupPrior(share=0.5, units={"fc1": 1.0}), "units of all families; came none of conv1"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            prior.check(groups)
+    unlike = GroupPrior(mixtures={"": TWO, "fc1": ONE})
+    with pytest.raises(InputError, match="components of the same kinds in all mixtures; came others of fc1"):
+        unlike.penalty(groups)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from heredity.errors import InputError
+from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.group_pruning import PHASES, GroupPruning, GroupPruningSettings
+from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
+from heredity.variation import Cloning, Founding, Reduction
+
+SHORT = {"steps": (20, 10, 10)}
+
+
+class TestLadder(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        return GroupPruning(setting, GroupPruningSettings(**SHORT, rungs=3))
+
+
+class TestRandomStart(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        return GroupPruning(setting, GroupPruningSettings(**SHORT, rungs=2, start="random", members="rows", norm="l2"))
+
+
+def lived(kind: str = "generations", generations: int = 2 * PHASES + 1, **settings: object) -> History:
+    life = Life()
+    setting = sample_setting(kind, life)
+    setting = Setting(**{**vars(setting), "horizon": type(setting.horizon)(generations=generations)})
+    return live(GroupPruning(setting, GroupPruningSettings(**SHORT | settings)), life, None, generations)
+
+
+def test_every_rung_is_regularised_reduced_and_tuned() -> None:
+    history = lived(rungs=3, smallest=0.2)
+    (founded, (first,)), *rounds = history
+    assert isinstance(founded[0].operator, Founding)
+    for start in range(0, len(rounds), PHASES):
+        clones, reduced, tuned = (births for births, _ in rounds[start : start + PHASES])
+        for clone, small, last in zip(clones, reduced, tuned, strict=True):
+            assert isinstance(clone.operator, Cloning)
+            assert clone.recipe.prior is not None
+            assert clone.recipe.prior.units.keys() == clone.genome.tags.keys()
+            assert small.operator == Reduction(clone.recipe.prior)
+            assert (small.parents, small.recipe.steps, small.teacher) == ((clone.number,), 0, None)
+            assert isinstance(last.operator, Cloning)
+            assert last.parents == (small.number,)
+            assert last.genome == small.genome
+            assert last.recipe.prior is None
+    whole = first.measures["params"]
+    for births, individuals in rounds[1::PHASES]:
+        shares = [individual.measures["params"] / whole for individual in individuals]
+        assert shares == pytest.approx([0.2 ** (k / 3) for k in (1, 2, 3)], abs=0.02), births
+
+
+def test_later_rounds_begin_with_the_next_larger_member() -> None:
+    history = lived(rungs=3)
+    living = [individual for _, told in history[:4] for individual in told]
+    parents = [birth.parents[0] for birth in history[4][0]]
+    assert parents[0] not in {b.number for b in history[3][0]} or parents[0] != parents[1]
+    rungs = [birth.recipe.prior.share for birth in history[4][0] if birth.recipe.prior]
+    assert max(rungs[1:]) < max(birth.recipe.prior.share for birth in history[1][0] if birth.recipe.prior)
+    sizes = {individual.number: individual.measures["params"] for individual in living}
+    assert all(a >= b for a, b in zip([sizes[p] for p in parents], [sizes[p] for p in parents[1:]], strict=False))
+
+
+@pytest.mark.parametrize("kind", ["targets", "latency"])
+def test_a_ladder_ends_at_its_ceiling(kind: str) -> None:
+    """Targets of this run: 2,000 weights where MACs are traded, or 40,000 bytes where latency is."""
+    history = lived(kind, PHASES, rungs=2)
+    reduced = history[2][1]
+    assert reduced[-1].measures["macs"] < reduced[0].measures["macs"]
+
+
+def test_a_ceiling_on_weights_is_kept() -> None:
+    life = Life()
+    setting = sample_setting("targets", life)
+    setting = Setting(**{**vars(setting), "cost": "params"})
+    history = live(GroupPruning(setting, GroupPruningSettings(**SHORT)), life, None, 3)
+    sizes = [individual.measures["params"] for individual in history[2][1]]
+    assert 1800 < sizes[-1] <= 2000
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_ceiling_on_bytes_is_kept() -> None:
+    life = Life()
+    setting = sample_setting("latency", life)
+    setting = Setting(**{**vars(setting), "cost": "bytes"})
+    sizes = [
+        i.measures["bytes"] for i in live(GroupPruning(setting, GroupPruningSettings(**SHORT)), life, None, 3)[2][1]
+    ]
+    assert 36_000 < sizes[-1] <= 40_000
+
+
+def test_a_random_start_founds_new_networks() -> None:
+    births, _ = lived(start="random", generations=2)[1]
+    assert all(isinstance(birth.operator, Founding) and not birth.parents for birth in births)
+    assert len({birth.seed for birth in births}) == len(births)
+
+
+def test_a_round_of_which_nobody_lives_is_begun_anew() -> None:
+    life = Life(lambda birth: birth.generation == 1)
+    setting = sample_setting("generations", life)
+    history = live(GroupPruning(setting, GroupPruningSettings(**SHORT)), life, None, 4)
+    assert [birth.parents for birth in history[2][0]] == [(0,)] * 4
+    assert all(isinstance(birth.operator, Reduction) for birth in history[3][0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"rungs": 0}, "rungs of at least 1; came 0"),
+        ({"smallest": 1.0}, "smallest, a share in"),
+        ({"times": (0.5, 0.5)}, "times, two shares that leave some"),
+        ({"steps": (1, 0, 1)}, "steps of at least 1"),
+        ({"strength": -1.0}, "a strength of at least 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings: dict[str, object], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        GroupPruningSettings(**settings)
