@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from msgspec.structs import replace
 
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.prior import GroupPrior, Setting, read
 from heredity.report.facts import facts
 from heredity.report.records import Facts
 from heredity.run.run import Run
@@ -48,6 +52,23 @@ def somebody(
         return Individual(birth, "failed", reason=reason or "diverged: the loss is nan", elapsed=number)
     known = {"params": 1000.0, "macs": 5000.0, "bytes": 5000.0, **measures}
     return Individual(birth, "developed", known, weights="0" * 64, seconds=1.5, elapsed=number)
+
+
+def regularised(number: int) -> Individual:
+    """Somebody whose groups parted in training: at first all had norm 1, at last 60 have none and 40 have 1.5."""
+    mixture = Mixture((Component(0.4, 0.0, 0.1), Component(0.6, 1.5, 0.5)))
+    early, late = (Setting(threshold, mixture, 0.1) for threshold in (1.0, 0.7))
+    readings = tuple(
+        read(progress, norms, setting)
+        for progress, norms, setting in (
+            (0.0, torch.ones(100), early),
+            (0.5, torch.cat([torch.full((60,), 0.4), torch.full((40,), 1.2)]), late),
+            (1.0, torch.cat([torch.zeros(60), torch.full((40,), 1.52)]), late),
+        )
+    )
+    born = somebody(number, (0,), generation=1, val_error=0.02, params=500.0 + number)
+    recipe = Recipe(steps=1, prior=GroupPrior(share=0.6))
+    return replace(born, birth=replace(born.birth, recipe=recipe), readings=readings)
 
 
 def settings(**changes: Any) -> RunSettings:

@@ -15,7 +15,7 @@ from heredity.report.records import Facts
 from heredity.run.run import Run
 from heredity.run.targets import Targets
 
-from .conftest import somebody, told
+from .conftest import regularised, somebody, told
 from .test_page import HOSTILE
 
 pytestmark = pytest.mark.slow
@@ -154,6 +154,27 @@ def test_what_users_name_stays_text(opened: Open, tmp_path: Path) -> None:
             page.evaluate("pickById('0001')")
             wait_for(page, "0001")
             assert panel(page)["live weights"] == "200"
+
+
+def test_norms_of_groups(opened: Open, tmp_path: Path) -> None:
+    born = [somebody(0, val_error=0.01), regularised(1), regularised(2)]
+    for phone in (False, True):
+        with opened(written(tmp_path, told(born)), phone=phone) as page:
+            assert page.locator("#groups-controls label").all_inner_texts() == ["0001", "0002"]
+            bars = page.evaluate("document.getElementById('groups-end').data[0].y")
+            assert (bars[0], sum(bars)) == (60, 100)
+            shades = page.evaluate("document.getElementById('groups-course').data[0].customdata")
+            assert [sum(column) for column in zip(*shades, strict=True)] == [100, 100, 100]
+            assert page.inner_text("#groups-caption").startswith("60.00 % of the network was asked to go.")
+            page.locator("#groups-controls label").last.click()
+            page.wait_for_function("document.getElementById('groups-end').getAttribute('aria-label').includes('0002')")
+            assert stays_within(page)
+
+
+def test_runs_without_a_prior_do_not_speak_of_groups(opened: Open, tmp_path: Path) -> None:
+    with opened(written(tmp_path, told([somebody(0, val_error=0.01)]))) as page:
+        assert page.locator("#groups").count() == 0
+        assert page.locator("nav a[href='#groups']").count() == 0
 
 
 @pytest.mark.parametrize("born", [0, 1], ids=["nobody was born", "nobody lives"])

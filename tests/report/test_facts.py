@@ -14,7 +14,7 @@ from heredity.report.records import Facts, Failure, FixedPart, Spread
 from heredity.run.run import Run
 from heredity.run.targets import Targets
 
-from .conftest import FAMILIES, somebody, told
+from .conftest import FAMILIES, regularised, somebody, told
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,18 @@ def test_a_file_that_changed_since_costs_the_page_its_anatomy_only(finished: Run
     assert facts.anatomy.unknown is not None
     assert "as it was when the run began" in facts.anatomy.unknown
     assert len(facts.individuals) == 7
+
+
+def test_norms_of_groups_are_told_through_a_training() -> None:
+    first, one = told([somebody(0, val_error=0.01), regularised(1)]).individuals
+    assert first.prior is None
+    assert one.prior is not None
+    assert (one.prior.share, one.prior.progress, one.prior.thresholds) == (0.6, (0.0, 0.5, 1.0), (1.0, 0.7, 0.7))
+    assert [sum(counts) for counts in one.prior.counts] == [100, 100, 100]
+    assert one.prior.counts[-1][0] == 60
+    unneeded, needed = one.prior.curves
+    assert sum(unneeded) == pytest.approx(30, rel=0.01), "half of a Gaussian at zero, of 60 groups"
+    assert sum(needed) == pytest.approx(40, rel=0.01)
 
 
 def test_nobody_was_born_and_nobody_lives() -> None:

@@ -50,6 +50,25 @@ def test_every_rung_is_regularised_reduced_and_tuned() -> None:
         assert shares == pytest.approx([0.2 ** (k / 3) for k in (1, 2, 3)], abs=0.02), births
 
 
+def test_a_ladder_of_given_shares() -> None:
+    history = lived(shares=(0.7, 0.3))
+    whole = history[0][1][0].measures["params"]
+    for _, individuals in history[2::PHASES]:
+        gone = [1 - individual.measures["params"] / whole for individual in individuals]
+        assert gone == pytest.approx([0.3, 0.7], abs=0.02)
+
+
+def test_a_share_that_cannot_go_is_refused_before_anybody_is_born() -> None:
+    setting = sample_setting("generations", Life())
+    with pytest.raises(InputError, match=r"a share that can go; came 99\.9%"):
+        GroupPruning(setting, GroupPruningSettings(shares=(0.5, 0.999)))
+
+
+def test_a_ladder_goes_no_lower_than_the_network_can() -> None:
+    reduced = lived(rungs=2, smallest=1e-4, generations=3)[2][0]
+    assert set(reduced[-1].genome.sizes.values()) == {1}
+
+
 def test_later_rounds_begin_with_the_next_larger_member() -> None:
     history = lived(rungs=3)
     living = [individual for _, told in history[:4] for individual in told]
@@ -109,6 +128,7 @@ def test_a_round_of_which_nobody_lives_is_begun_anew() -> None:
         ({"rungs": 0}, "rungs of at least 1; came 0"),
         ({"smallest": 1.0}, "smallest, a share in"),
         ({"times": (0.5, 0.5)}, "times, two shares that leave some"),
+        ({"shares": (0.5, 1.0)}, r"a share to remove in \(0, 1\); came 1.0"),
         ({"steps": (1, 0, 1)}, "steps of at least 1"),
         ({"strength": -1.0}, "a strength of at least 0"),
     ],

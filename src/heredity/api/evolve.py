@@ -122,9 +122,9 @@ def evolve(
         criterion=task.criterion.record(),
         classes=task.classes,
     )
-    adopted = None
+    beginning, adopted = _strategy(settings, task, _nobody), None  # which refuses what does not fit the network
     if ancestor is not None:
-        (birth,) = _strategy(settings, task, _nobody).ask(None)
+        (birth,) = beginning.ask(None)
         adopted = ancestor_of(Path(ancestor), birth, task.digest)
     folder.make()
     with folder.lock():

@@ -50,7 +50,7 @@ class Pull:
         norms = self._groups.norms(self._weights, prior.norm)
         relative = norms / self._units
         if not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES:
-            if prior.share is not None:
+            if prior.share is not None and prior.kind == "mixture":
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0

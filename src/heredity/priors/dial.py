@@ -42,6 +42,11 @@ class Dial:
         self._constant = constant
         self._whole = self._sizes({}) + constant
 
+    @property
+    def most(self) -> float:
+        """The largest share that can go: all groups but one of every family."""
+        return self._gone(dict.fromkeys(self._counts, 1))
+
     def check(self, share: float) -> None:
         """Refuses a share that cannot go.
 
@@ -50,10 +55,9 @@ class Dial:
         """
         if not 0 < share < 1:
             raise InputError.of("a share to remove in (0, 1)", share, "give 0.5 for half")
-        most = self._gone(dict.fromkeys(self._counts, 1))
-        if share > most:
-            came = f"{share:.1%}, with a cluster left of every family at most {most:.1%}"
-            raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * most) / 10:g} % or less")
+        if share > self.most:
+            came = f"{share:.1%}, with a cluster left of every family at most {self.most:.1%}"
+            raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * self.most) / 10:g} % or less")
 
     def cut(self, norms: Norms, share: float) -> Cut:
         """Who goes: the fewest with whom at least `share` goes.

@@ -27,10 +27,12 @@ from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
+from heredity.measures.expected import Cost
 from heredity.measures.size import macs
 from heredity.priors.densities import Family
+from heredity.priors.dial import Dial
 from heredity.priors.groups import Members, Norm, groups_of
-from heredity.priors.prior import GroupPrior, units_of
+from heredity.priors.prior import GroupPrior, Kind, units_of
 from heredity.rng import derive
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
@@ -48,17 +50,25 @@ LEAST_EPOCHS = (2.0, 0.5)
 """Passes over the data that the ancestor and others should have at least, see `Timetable`."""
 
 
+LEAST = 1e-3
+"""A share that goes where a parent is as small as its rung already."""
+
+
 class GroupPruningSettings(msgspec.Struct, frozen=True):
     """Settings of a ladder; recorded in `run.json`.
 
-    `smallest` is the last of the `rungs`, as a share of the ancestor's cost, where no ceiling is asked for. `steps`
-    (ancestor, regularised, tuned) hold where generations bound the run, `times` are shares of the seconds where these
-    do; tuned networks have what is left. The rest is the prior's, see `GroupPrior`.
+    The ladder takes away these `shares` of the ancestor's cost; without any it has so many `rungs`, of which the last
+    is `smallest` of that cost, or the ceiling asked for. `steps` (ancestor, regularised, tuned) hold where generations
+    bound the run, `times` are shares of the seconds where these do; tuned networks have what is left. The rest is the
+    prior's, see `GroupPrior`; with a `kind` other than mixtures the share only says who goes at the end.
     """
 
+    shares: tuple[float, ...] = ()
     rungs: int = 4
     smallest: float = 0.1
     start: Literal["trained", "random"] = "trained"
+    kind: Kind = "mixture"
+    sized: bool = False
     members: Members = "clusters"
     norm: Norm = "rms"
     families: tuple[Family, Family] = ("gaussian", "gaussian")
@@ -78,11 +88,14 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
             raise InputError.of("smallest, a share in (0, 1)", self.smallest, "give 0.1 for a tenth")
         if min(self.times) <= 0 or sum(self.times) >= 1:
             raise InputError.of("times, two shares that leave some", self.times, "give 0.2,0.5")
-        self.prior(0.5)  # which refuses what makes no sense
+        for share in self.shares or (0.5,):
+            self.prior(share)  # which refuses what makes no sense
 
     def prior(self, share: float) -> GroupPrior:
         """The prior that is told this share."""
         return GroupPrior(
+            kind=self.kind,
+            sized=self.sized,
             members=self.members,
             norm=self.norm,
             families=self.families,
@@ -116,6 +129,9 @@ class GroupPruning(Strategy):
         self._measure = "macs" if cost == "latency_ms" else cost
         first = ancestor(setting.constructor, setting.inputs)
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
+        if self._measure != "bytes":
+            for share in self._settings.shares:
+                Dial(first.anatomy, self._cost).check(share)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor; then a phase of every rung, until the horizon, which is one round where seconds bound it."""
@@ -143,35 +159,42 @@ class GroupPruning(Strategy):
         recipe = self._recipe(settings.steps[0], seconds)
         return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
 
+    @property
+    def _cost(self) -> Cost:
+        """What a prior's share is a share of: bytes are weights and a constant."""
+        return "macs" if self._measure == "macs" else "params"
+
     def _rungs(self) -> list[float]:
         """What the rungs cost, the largest first."""
-        whole = self._living[0].measures[self._measure]
+        settings, whole = self._settings, self._living[0].measures[self._measure]
+        if settings.shares:
+            return [whole * (1 - share) for share in sorted(settings.shares)]
         ceiling = self._setting.targets.ceilings.get(self._measure)
-        last = whole * self._settings.smallest if ceiling is None else min(ceiling, whole * APART)
-        return [whole * (last / whole) ** (k / self._settings.rungs) for k in range(1, self._settings.rungs + 1)]
+        last = whole * settings.smallest if ceiling is None else min(ceiling, whole * APART)
+        return [whole * (last / whole) ** (k / settings.rungs) for k in range(1, settings.rungs + 1)]
 
     def _regularised(self) -> list[Plan]:
         """A clone for every rung, with a prior that is told what has to go."""
-        setting, plans = self._setting, list[Plan]()
-        first_round = self._generation <= 1
-        for place, rung in enumerate(self._rungs()):
-            larger = [i for i in self._living if i.measures[self._measure] * APART >= rung] or self._living[:1]
-            parent = self._living[0] if first_round else front_of(larger, ("val_error", self._measure))[-1]
-            operator, parents = Cloning(), (parent.number,)
-            newborn = setting.organism(parent)
-            if first_round and self._settings.start == "random":
-                operator, parents = Founding(setting.constructor, setting.inputs), ()
-                newborn = operator.conceive([], derive(setting.seed, self._births + place))
-            whole, graph = parent.measures[self._measure], 0.0
-            if self._measure == "bytes":
-                graph = whole / 4 - parent.measures["params"]
-            prior = self._settings.prior(max(1 - rung / whole, 1e-3))
-            groups = groups_of(anatomy_of(newborn.genome), prior.members)
-            units = units_of(groups, newborn.tensors, prior.norm)
-            cost = "macs" if self._measure == "macs" else "params"
-            prior = replace(prior, cost=cost, constant=graph, units=units)
-            plans.append(Plan(parents, operator, newborn, prior))
-        return plans
+        return [self._begun(place, rung) for place, rung in enumerate(self._rungs())]
+
+    def _begun(self, place: int, rung: float) -> Plan:
+        setting, settings, first = self._setting, self._settings, self._living[0]
+        parent = first
+        if self._generation > 1:
+            larger = [i for i in self._living if i.measures[self._measure] * APART >= rung]
+            parent = front_of(larger or [first], ("val_error", self._measure))[-1]
+        operator, parents, newborn = Cloning(), (parent.number,), setting.organism(parent)
+        if self._generation <= 1 and settings.start == "random":
+            operator, parents = Founding(setting.constructor, setting.inputs), ()
+            newborn = operator.conceive([], derive(setting.seed, self._births + place))
+        whole = parent.measures[self._measure]
+        graph = whole / 4 - parent.measures["params"] if self._measure == "bytes" else 0.0
+        anatomy = anatomy_of(newborn.genome)
+        share = min(max(1 - rung / whole, LEAST), Dial(anatomy, self._cost, graph).most)
+        groups = groups_of(anatomy, settings.members)
+        units = units_of(groups, newborn.tensors, settings.norm)
+        prior = replace(settings.prior(share), cost=self._cost, constant=graph, units=units)
+        return Plan(parents, operator, newborn, prior)
 
     def _next(self, parent: Individual) -> Plan:
         """Of who is regularised a reduced one, of who is reduced one to be tuned."""

@@ -31,16 +31,16 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Three stages of `blocks` basic blocks, 16-32-64 channels wide: depth 6 * blocks + 2."""
+    """Three stages of `blocks` basic blocks, `width` channels wide, twice and four times: depth 6 * blocks + 2."""
 
-    def __init__(self, channels: int, n_classes: int, blocks: int) -> None:
+    def __init__(self, channels: int, n_classes: int, blocks: int, width: int = 16) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.stage1 = _stage(16, 16, 1, blocks)
-        self.stage2 = _stage(16, 32, 2, blocks)
-        self.stage3 = _stage(32, 64, 2, blocks)
-        self.classifier = nn.Linear(64, n_classes)
+        self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.stage1 = _stage(width, width, 1, blocks)
+        self.stage2 = _stage(width, 2 * width, 2, blocks)
+        self.stage3 = _stage(2 * width, 4 * width, 2, blocks)
+        self.classifier = nn.Linear(4 * width, n_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(n, channels, h, w)` to logits `(n, n_classes)`."""
