@@ -13,22 +13,23 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from msgspec.structs import replace
 from tables import print_table
 from torch import nn
 
 from heredity.anatomy.body import anatomy_of, build
 from heredity.api.evolve import evolve, reopen, resume
 from heredity.development.birth import Individual
+from heredity.development.loop import train
 from heredity.development.prior import Pull
+from heredity.development.recipe import Recipe
+from heredity.development.task import Task
 from heredity.executors.worker import prepared
-from heredity.priors.prior import GroupPrior
 from heredity.reproduce.measure import read_test_errors
 from heredity.run.run import Run
 from heredity.run.verify import verify
@@ -48,8 +49,8 @@ TRAINING = 0.3
 TUNED = 1.0
 """Points of test error that a network of a tenth of the weights may cost once it is tuned."""
 
-TURNS = 40
-"""Steps that are timed with the prior, and as many without."""
+TURNS, STEPS = 9, 60
+"""How often so many steps are timed with the prior, and as often without."""
 
 
 @dataclass(frozen=True)
@@ -163,46 +164,28 @@ def dial_held(name: str, case: Case, runs: Sequence[tuple[Path, Path]]) -> bool:
 
 
 def cost_held(name: str, case: Case, folder: Path) -> bool:
-    """Prints what a step costs with the prior and without, in turns."""
+    """Prints what training takes with the prior and without, in turns."""
     run, task = reopen(RunFolder(folder))
     with run.store, prepared(threads=1):
-        first = run.store.organism(run.individuals[0])
-        recipe = run.individuals[1].birth.recipe
-        images, labels = task.train.inputs[:128].float(), task.train.labels[:128]
-        plain, pulled = (stepper(first, images, labels, prior) for prior in (None, recipe.prior))
-        ratios = [timed(pulled) / timed(plain) for _ in range(TURNS)]
+        first, recipe = run.store.organism(run.individuals[0]), run.individuals[1].birth.recipe
+        timed(first, task, recipe, with_prior=True)  # which is not counted
+        ratios = [
+            timed(first, task, recipe, with_prior=True) / timed(first, task, recipe, with_prior=False)
+            for _ in range(TURNS)
+        ]
     middle = statistics.median(ratios)
     held = middle <= case.dearer
     verdict = f"{'PASS' if held else 'FAIL'} (at most {case.dearer:g})"
-    print(f"{name}: a step with the prior takes {middle:.3f} of one without: {verdict}")
+    print(f"{name}: steps with the prior take {spread(ratios, 3)} of those without: {verdict}")
     return held
 
 
-def stepper(
-    first: Organism, images: torch.Tensor, labels: torch.Tensor, prior: GroupPrior | None
-) -> Callable[[], None]:
-    """A training step on one batch, with a prior or without."""
-    network = build(first.genome, {name: tensor.clone() for name, tensor in first.tensors.items()}).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
-    anatomy = anatomy_of(first.genome)
-    pull = Pull(prior, anatomy, network) if prior else None
-
-    def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(network(images), labels).backward()
-        if pull is not None:
-            pull(0.5)
-        optimiser.step()
-
-    for _ in range(5):
-        step()
-    return step
-
-
-def timed(step: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
+def timed(first: Organism, task: Task, recipe: Recipe, *, with_prior: bool) -> float:
+    """Seconds of some steps, as newborns train but for a teacher."""
+    network = build(first.genome, {name: tensor.clone() for name, tensor in first.tensors.items()})
+    pull = Pull(recipe.prior, anatomy_of(first.genome), network) if with_prior and recipe.prior else None
+    brief = replace(recipe, steps=STEPS, culture=None, prior=None)
+    return train(network, task.train, task.inputs, brief, criterion=task.criterion, seed=0, prior=pull).seconds
 
 
 def individuals_of(folder: Path) -> Sequence[Individual]:

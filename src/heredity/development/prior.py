@@ -32,10 +32,11 @@ class Pull:
 
     def __init__(self, prior: GroupPrior, anatomy: Anatomy, network: nn.Module) -> None:
         self._prior = prior
-        self._groups = groups_of(anatomy, prior.members)
+        self._groups = groups_of(anatomy, prior.members).on(next(network.parameters()).device)
         prior.check(self._groups)
         self._weights = dict(network.named_parameters())
-        self._units, self._counts = prior.scales(self._groups)
+        self._units, counts = prior.scales(self._groups)
+        self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
         self._penalty, self._strength = prior.penalty(self._groups), prior.strength
         self._dial = Dial(anatomy, prior.cost, prior.constant)
         self._setting: Setting | None = None
@@ -44,6 +45,7 @@ class Pull:
         if prior.share is not None:
             self._dial.check(prior.share)
 
+    @torch.no_grad()
     def __call__(self, progress: float) -> None:
         """Adds its gradient to those of the weights."""
         prior = self._prior
@@ -54,9 +56,9 @@ class Pull:
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
-        slopes = self._penalty.slope(relative) * self._counts / self._units
+        slopes = self._penalty.slope(relative) * self._counts
         gradients = {name: weight.grad for name, weight in self._weights.items()}
-        self._groups.pull(self._weights, gradients, prior.norm, norms, self._strength * rising * slopes)
+        self._groups.pull(self._weights, gradients, prior.norm, norms, slopes.mul_(self._strength * rising))
 
     def finish(self) -> tuple[Reading, ...]:
         """All readings, one of the end of the training among them."""

@@ -11,6 +11,7 @@ A weight may be of two groups, of the cluster that it makes and of the one that 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -63,12 +64,17 @@ class Groups:
     @cached_property
     def elements(self) -> torch.Tensor:
         """`(groups,)`: how many weights each has."""
-        found = torch.zeros(self.count + 1, dtype=torch.float64)
+        found = torch.zeros(self.count + 1)
         for name, by_dim in self.places.items():
             for dim, place in by_dim.items():
                 rest = math.prod(self.shapes[name]) // self.shapes[name][dim]
-                found.index_add_(0, place, torch.full((len(place),), float(rest), dtype=torch.float64))
-        return found[:-1]
+                found.index_add_(0, place.cpu(), torch.full((len(place),), float(rest)))
+        return found[:-1].to(next(place.device for by_dim in self.places.values() for place in by_dim.values()))
+
+    def on(self, device: torch.device) -> Groups:
+        """The same for weights that lie on a device."""
+        places = {name: {dim: place.to(device) for dim, place in own.items()} for name, own in self.places.items()}
+        return Groups(self.sizes, places, self.shapes)
 
     def norms(self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm) -> torch.Tensor:
         """`(groups,)`: the group parameter of each, of weights by name.
@@ -91,7 +97,7 @@ class Groups:
                     total.index_add_(0, place, values.sum(over) if over else values)
         total = total[:-1]
         if norm == "rms":
-            total = total / self.elements.to(total)
+            total = total / self.elements
         return total.add_(SMOOTH).sqrt_() if norm in ("l2", "rms") else total
 
     def pull(
@@ -113,7 +119,7 @@ class Groups:
         if norm in ("l2", "rms"):
             slopes = slopes / norms
         if norm == "rms":
-            slopes = slopes / self.elements.to(slopes)
+            slopes = slopes / self.elements
         nobody = slopes.new_zeros(1)
         slopes, tops = torch.cat([slopes, nobody]), torch.cat([norms, nobody - 1])
         for name, by_dim in self.places.items():
@@ -122,11 +128,12 @@ class Groups:
                 continue
             if norm == "max":
                 for place, view in views:
-                    largest = weight.abs() == tops[place].view(view)
-                    gradient.add_(torch.where(largest, weight.sign(), 0.0) * slopes[place].view(view))
+                    largest = weight.abs() == tops.index_select(0, place).view(view)
+                    gradient.add_(torch.where(largest, weight.sign(), 0.0) * slopes.index_select(0, place).view(view))
             else:
-                factor = sum((slopes[place].view(view) for place, view in views), torch.zeros(()))
-                gradient.addcmul_(weight.sign() if norm == "l1" else weight, factor.to(weight))
+                factors = (slopes.index_select(0, place).view(view) for place, view in views)
+                factor = functools.reduce(torch.add, factors)
+                gradient.addcmul_(weight.sign() if norm == "l1" else weight, factor)
 
     def gathered(self, weights: Mapping[str, torch.Tensor], family: str) -> torch.Tensor:
         """`(groups, n)`: the weights of each group of a family, slice by slice."""
@@ -147,7 +154,8 @@ class Groups:
         slopes: torch.Tensor,
     ) -> None:
         leaves = {name: weights[name].detach().requires_grad_() for name in self.places}
-        found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
+        with torch.enable_grad():
+            found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
         for name, more in zip(leaves, found, strict=True):
             if (gradient := gradients.get(name)) is not None:
                 gradient.add_(more)

@@ -64,10 +64,7 @@ class Mixture(msgspec.Struct, frozen=True):
 
 def terms(norms: torch.Tensor, parameters: torch.Tensor, families: Sequence[Family]) -> torch.Tensor:
     """`(groups, components)`: log(alpha_j F_j). `parameters` are `(3, components)`, or `(3, groups, components)`."""
-    log_shares, means, scales = parameters
-    z = (norms.unsqueeze(-1) - means) / scales
-    columns = [DENSITIES[family].log(z[..., j]) for j, family in enumerate(families)]
-    return log_shares - scales.log() + torch.stack(columns, -1)
+    return _terms(_standard(norms, parameters), parameters, families)
 
 
 def penalty(norms: torch.Tensor, parameters: torch.Tensor, families: Sequence[Family]) -> torch.Tensor:
@@ -77,10 +74,20 @@ def penalty(norms: torch.Tensor, parameters: torch.Tensor, families: Sequence[Fa
 
 def slope(norms: torch.Tensor, parameters: torch.Tensor, families: Sequence[Family]) -> torch.Tensor:
     """`(groups,)`: the derivative of `penalty` by the norm."""
-    _, means, scales = parameters
-    z = (norms.unsqueeze(-1) - means) / scales
-    columns = torch.stack([DENSITIES[family].slope(z[..., j]) for j, family in enumerate(families)], -1)
-    return -(terms(norms, parameters, families).softmax(-1) * columns / scales).sum(-1)
+    z = _standard(norms, parameters)
+    slopes = torch.stack([DENSITIES[family].slope(z[..., j]) for j, family in enumerate(families)], -1)
+    shares = _terms(z, parameters, families).movedim(-1, 0).softmax(0).movedim(0, -1)  # much faster than softmax(-1)
+    return -(shares * slopes / parameters[2]).sum(-1)
+
+
+def _standard(norms: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
+    """`(groups, components)`: z = (w - mu) / sigma."""
+    return (norms.unsqueeze(-1) - parameters[1]) / parameters[2]
+
+
+def _terms(z: torch.Tensor, parameters: torch.Tensor, families: Sequence[Family]) -> torch.Tensor:
+    logs = torch.stack([DENSITIES[family].log(z[..., j]) for j, family in enumerate(families)], -1)
+    return logs + (parameters[0] - parameters[2].log())
 
 
 def responsibilities(norms: torch.Tensor, parameters: torch.Tensor, families: Sequence[Family]) -> torch.Tensor:

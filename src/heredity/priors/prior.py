@@ -108,13 +108,13 @@ class GroupPrior(msgspec.Struct, frozen=True):
 
     def scales(self, groups: Groups) -> tuple[torch.Tensor, torch.Tensor]:
         """`(groups,)` each: the unit of a group, and how much the group counts."""
-        units = torch.ones(groups.count)
+        size = groups.elements
+        units = torch.ones_like(size)
         for name, own in groups.families.items():
             units[own] = self.units.get(name, 1.0)
         if not self.units:
-            return units, torch.ones(groups.count)
-        size = groups.elements.to(units)
-        return units, units.square() * {"rms": size, "l1": 1 / size}.get(self.norm, torch.ones(()))
+            return units, torch.ones_like(size)
+        return units, units.square() * {"rms": size, "l1": 1 / size}.get(self.norm, torch.ones_like(size))
 
     def penalty(self, groups: Groups) -> Penalty:
         """R as a function of norms in their units; of a dial that is not set yet, none.
@@ -125,7 +125,7 @@ class GroupPrior(msgspec.Struct, frozen=True):
         if self.kind == "l2":
             return Penalty(lambda norms: norms.square() / 2, lambda norms: norms)
         if self.kind == "group-lasso":
-            weight = groups.elements.sqrt().float() if self.sized else torch.ones(groups.count)
+            weight = groups.elements.sqrt() if self.sized else torch.ones_like(groups.elements)
             return Penalty(lambda norms: norms * weight, lambda norms: weight.to(norms))
         if not self.mixtures:
             return Penalty(torch.zeros_like, torch.zeros_like)
@@ -150,7 +150,10 @@ class Penalty:
 def mixed(parameters: torch.Tensor, families: Sequence[Family]) -> Penalty:
     """The penalty of a mixture: parameters `(3, components)`, or `(3, groups, components)`."""
     own = parameters.float()
-    return Penalty(lambda norms: penalty(norms, own, families), lambda norms: slope(norms, own, families))
+    return Penalty(
+        lambda norms: penalty(norms, own.to(norms.device), families),
+        lambda norms: slope(norms, own.to(norms.device), families),
+    )
 
 
 class Setting(msgspec.Struct, frozen=True):
