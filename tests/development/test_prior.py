@@ -11,7 +11,7 @@ from heredity.development.loop import train
 from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split
-from heredity.errors import InputError
+from heredity.errors import DevelopmentError, InputError
 from heredity.measures.size import params
 from heredity.priors.dial import Dial
 from heredity.priors.groups import Members, Norm, groups_of
@@ -118,6 +118,14 @@ def test_a_dial_parts_the_needed_from_the_unneeded(network: nn.Module, anatomy: 
     assert readings[-1].counts[0] >= gone.sum() * 0.9
     assert norms[~gone].median() > 0.1
     assert 1 - params(anatomy.select(cut.kept)) / params(anatomy) == pytest.approx(share, abs=0.03)
+
+
+def test_weights_that_are_not_finite_end_the_training_and_not_the_run(network: nn.Module, anatomy: Anatomy) -> None:
+    pull = Pull(GroupPrior(share=0.5), anatomy, network)
+    with torch.no_grad():
+        network.get_parameter("fc1.weight")[3, 4] = torch.nan
+    with pytest.raises(DevelopmentError, match="diverged: weights are not finite when 20% of the training is done"):
+        pull(0.2)
 
 
 def test_a_share_that_cannot_go_is_refused_at_once(network: nn.Module, anatomy: Anatomy) -> None:

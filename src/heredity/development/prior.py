@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
+from heredity.errors import DevelopmentError
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
 from heredity.priors.prior import CHANGES, GroupPrior, Reading, Setting, mixed, norms_by_family, read, set_by
@@ -28,6 +29,7 @@ class Pull:
 
     Raises:
         InputError: the prior does not fit the network, or asks for a share that cannot go.
+        DevelopmentError (when called): weights are not finite.
     """
 
     def __init__(self, prior: GroupPrior, anatomy: Anatomy, network: nn.Module) -> None:
@@ -52,6 +54,8 @@ class Pull:
         norms = self._groups.norms(self._weights, prior.norm)
         relative = norms / self._units
         if not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES:
+            if not bool(relative.isfinite().all()):
+                raise DevelopmentError(f"diverged: weights are not finite when {progress:.0%} of the training is done")
             if prior.share is not None and prior.kind == "mixture":
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))

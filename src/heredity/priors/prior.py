@@ -53,8 +53,8 @@ SHARP = 5.0
 """Threshold / scale of unneeded groups: how suddenly sides change. At 2 groups just above it were drawn down too, and
 where norms are alike, as those of new networks are, all of them together (lab log, 2026-11-25)."""
 
-LARGEST = 36.0
-"""Of log odds: beyond, a share of 1 has no rest in double precision."""
+ODDS = 36.0
+"""The largest logarithm of odds: beyond, a share of 1 has no rest in double precision."""
 
 NARROWEST = 0.5
 """The least scale of needed groups, as a share of their mean: equal norms are no reason for infinite force."""
@@ -196,7 +196,7 @@ def set_by(prior: GroupPrior, dial: Dial, norms: Norms) -> Setting:
     mean = max(float(stay.mean()), threshold * (1 + 1e-6))
     first = Component(0.5, 0.0, threshold / SHARP, prior.families[0])
     second = Component(0.5, mean, max(float(stay.std()), NARROWEST * mean), prior.families[1])
-    odds = min(max(log_odds_for(threshold, first, second), -LARGEST), LARGEST)
+    odds = min(max(log_odds_for(threshold, first, second), -ODDS), ODDS)
     share = 1 / (1 + math.exp(-odds))
     components = replace(first, share=share), replace(second, share=1 - share)
     return Setting(threshold, Mixture(components), prior.strength * first.scale**2)
