@@ -32,8 +32,9 @@ from heredity.measures.size import macs
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.founder import founder
 from heredity.strategies.timetable import Plan, Timetable
-from heredity.variation import AnyOperator, Cloning, Founding, MagnitudeRemoval, RandomRemoval, Synthesis
+from heredity.variation import AnyOperator, Cloning, MagnitudeRemoval, RandomRemoval, Synthesis
 from heredity.variation.environment import Environment
 
 Method = Literal["synthesis", "random-removal", "magnitude-removal"]
@@ -116,15 +117,12 @@ class Descent(Strategy):
         return max(0.0, first.seconds - (first.birth.recipe.seconds or first.seconds))
 
     def _founder(self, seconds_left: float | None) -> Birth:
-        setting = self._setting
-        first = ancestor(setting.constructor, setting.inputs)
         if seconds_left is None:
             recipe = self._recipe(self._settings.learning_rate, steps=self._settings.steps[0])
         else:
             seconds = self._time.ancestor(seconds_left, self._settings.ancestor_time)
             recipe = self._recipe(self._settings.learning_rate, seconds=seconds)
-        founding = Founding(setting.constructor, setting.inputs)
-        return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
+        return founder(self._setting, recipe)
 
     def _offspring(self, place: int, seconds_left: float | None) -> Birth:
         number = self._births + place

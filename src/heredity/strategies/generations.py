@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from heredity.anatomy.body import anatomy_of, ancestor
+from heredity.anatomy.body import anatomy_of
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
@@ -24,7 +24,8 @@ from heredity.measures.expected import Cost
 from heredity.measures.size import synapses
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
-from heredity.variation import Founding, Synthesis
+from heredity.strategies.founder import founder
+from heredity.variation import Synthesis
 from heredity.variation.encoding import Mating
 from heredity.variation.environment import Environment
 from heredity.variation.frame import Matching
@@ -157,11 +158,7 @@ class Generations(Strategy):
         return [i for i in self._living if i.birth.generation == last]
 
     def _founder(self, seconds_left: float | None) -> Birth:
-        setting = self._setting
-        first = ancestor(setting.constructor, setting.inputs)
-        recipe = self._recipe(self._settings.steps[0], seconds_left, generation=0)
-        founding = Founding(setting.constructor, setting.inputs)
-        return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
+        return founder(self._setting, self._recipe(self._settings.steps[0], seconds_left, generation=0))
 
     def _offspring(self, place: int, seconds_left: float | None) -> Birth:
         settings, number = self._settings, self._births + place

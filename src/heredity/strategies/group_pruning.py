@@ -36,6 +36,7 @@ from heredity.priors.prior import GroupPrior, Kind, units_of
 from heredity.rng import derive
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.founder import founder
 from heredity.strategies.timetable import MISCELLANEOUS, Timetable
 from heredity.variation import AnyOperator, Cloning, Founding, Reduction
 from heredity.variation.operator import Organism
@@ -152,12 +153,8 @@ class GroupPruning(Strategy):
         self._generation += 1
 
     def _founder(self, seconds_left: float | None) -> Birth:
-        setting, settings = self._setting, self._settings
-        first = ancestor(setting.constructor, setting.inputs)
-        seconds = None if seconds_left is None else self._time.ancestor(seconds_left, settings.times[0])
-        founding = Founding(setting.constructor, setting.inputs)
-        recipe = self._recipe(settings.steps[0], seconds)
-        return Birth(0, 0, (), founding, first.genome, recipe, derive(setting.seed, 0))
+        seconds = None if seconds_left is None else self._time.ancestor(seconds_left, self._settings.times[0])
+        return founder(self._setting, self._recipe(self._settings.steps[0], seconds))
 
     @property
     def _cost(self) -> Cost:
