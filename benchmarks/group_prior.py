@@ -49,7 +49,7 @@ TRAINING = 0.3
 TUNED = 1.0
 """Points of test error that a network of a tenth of the weights may cost once it is tuned."""
 
-TURNS, STEPS = 9, 60
+TURNS, STEPS = 9, 100
 """How often so many steps are timed with the prior, and as often without."""
 
 
@@ -184,8 +184,9 @@ def timed(first: Organism, task: Task, recipe: Recipe, *, with_prior: bool) -> f
     """Seconds of some steps, as newborns train but for a teacher."""
     network = build(first.genome, {name: tensor.clone() for name, tensor in first.tensors.items()})
     pull = Pull(recipe.prior, anatomy_of(first.genome), network) if with_prior and recipe.prior else None
-    brief = replace(recipe, steps=STEPS, culture=None, prior=None)
-    return train(network, task.train, task.inputs, brief, criterion=task.criterion, seed=0, prior=pull).seconds
+    brief, share = replace(recipe, steps=STEPS, culture=None, prior=None), STEPS / (recipe.steps or STEPS)
+    prior = None if pull is None else lambda progress: pull(share * progress)  # the dial is read as seldom as it is
+    return train(network, task.train, task.inputs, brief, criterion=task.criterion, seed=0, prior=prior).seconds
 
 
 def individuals_of(folder: Path) -> Sequence[Individual]:
