@@ -17,6 +17,7 @@ from heredity.priors.dial import Dial
 from heredity.priors.groups import Members, Norm, groups_of
 from heredity.priors.mixture import Component, Mixture
 from heredity.priors.prior import CHANGES, GroupPrior, norms_by_family, units_of
+from heredity.testing.networks import KINDS
 from heredity.zoo import ZOO
 
 FORM = InputForm((1, 8, 8))
@@ -70,6 +71,25 @@ def penalty_of(size: torch.Tensor) -> torch.Tensor:
     laplace = torch.distributions.Laplace(0.0, 0.2).log_prob(size)
     student = torch.distributions.StudentT(4.0, 1.0, 0.4).log_prob(size)
     return -torch.log(0.3 * laplace.exp() + 0.7 * student.exp())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_networks_of_every_kind_are_pulled(kind: str) -> None:
+    """Tied weights, heads, gates, grouped and recurrent layers: whatever is of a group gets a finite gradient."""
+    make, form = KINDS[kind]
+    network = make()
+    anatomy = trace(network, form)
+    if not anatomy.families:
+        pytest.skip("nothing in it can go")
+    groups = groups_of(anatomy)
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    units = units_of(groups, weights(network), "rms")
+    Pull(GroupPrior(share=Dial(anatomy, "params").most / 2, units=units, settled=0.0), anatomy, network)(0.0)
+    for name, weight in weights(network).items():
+        assert weight.grad is not None
+        assert weight.grad.isfinite().all(), name
+    assert any(weight.grad.any() for name, weight in weights(network).items() if name in groups.places)
 
 
 def test_what_is_not_trained_is_not_pulled(network: nn.Module, anatomy: Anatomy) -> None:
