@@ -18,9 +18,8 @@ STUDY = Study(
     settings={"mating": "geometric", "cost": "params", "ends_at": 0.85, "steps": (1080, 81)},
     paper={**scarce(50), "kappas": "once"},
     best={
-        **keeps(215, 16, 6),
+        **keeps(215, 28, 6),
         "chi": 0.6,
-        "crowding": 2.0,
         "steps": (4000, 36),
         "batch_size": 50,
         "patience": 0.75,
@@ -35,7 +34,7 @@ STUDY = Study(
             {"parents": parents, "population": population},
             kind=f"m = {parents}",
             small=population == POPULATIONS[0] and parents < PARENTS[2],
-            briefly=7,
+            briefly=6,
             amply="mnist",
         )
         for parents in PARENTS
@@ -51,7 +50,7 @@ STUDY = Study(
         ONCE,
         Choice(
             "environment and constant in the preset best",
-            "41 % of the synapses and 63 % of the clusters a generation, for any parents; set anew by each mating",
+            "41 % of the synapses and 57 % of the clusters a generation, for any parents; set anew by each mating",
             "so the preset best shows what parents are worth at equal size and equal training",
         ),
         Choice("what a cluster is", "a filter; as a share of weights", "as in the paper on gene tags"),
@@ -69,12 +68,7 @@ STUDY = Study(
             "another share",
         ),
         ALPHAS,
-        Choice(
-            "crowding in the preset best",
-            "2: chances fall with the square of a layer's size",
-            "else the layer before the classifier starved in lines of some ancestors (lab/LOG.md)",
-        ),
-        Choice("end of a line", "85 % validation error of the fittest, or 10 generations (best: 7)", "not published"),
+        Choice("end of a line", "85 % validation error of the fittest, or 10 generations (best: 6)", "not published"),
         Choice(
             "training",
             "20 epochs for the ancestor, 1.5 for an offspring (best: 4,000 and 36 batches of 50, those of offspring "
