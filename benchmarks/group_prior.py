@@ -107,7 +107,7 @@ def run_of(name: str, case: Case, seed: int, out: Path, kind: str) -> Path:
     else:
         settings: dict[str, Any] = {"steps": case.steps, "shares": case.shares}
         if kind == "none":
-            settings |= {"strength": 0.0, "shares": case.shares[:1]}
+            settings |= {"prior.strength": 0.0, "shares": case.shares[:1]}
         evolve(
             case.model or name,
             case.data,

@@ -45,8 +45,21 @@ def test_presets_of_synthesis(preset: str) -> None:
         ("synthesis", {"preset": "paper", "chi": 0.0}, r"expected a share chi of the parents in \(0, 1\]; came 0.0"),
         ("synthesis", {"preset": "paper", "clusters": ()}, "expected an environment of clusters; came none"),
         ("synthesis", {"steps": (0, 5)}, "expected steps of at least 1; came 0"),
+        ("synthesis", {"method": "x"}, "'x' - at `.*`; choose among synthesis, random-removal, magnitude-removal$"),
+        ("synthesis", {"prior.norm": "l3"}, r"'l3' - at `\$.prior.norm`; choose among l1, l2, rms, max$"),
+        ("group_pruning", {"prior.nrom": "l1"}, r"unknown field `nrom` - at `\$.prior`; choose among kind, members, "),
+        ("group_pruning", {"shares.first": 0.5}, r"Expected `array`, got `object` - at `\$.shares`; correct it"),
+        ("synthesis", {"culture.heat": 2}, r"unknown field `heat` .*; choose among weight, temperature$"),
     ],
 )
 def test_settings_that_cannot_be_used(name: str, given: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         strategy_settings(name, given)
+
+
+def test_settings_within_settings() -> None:
+    settings = strategy_settings("synthesis", {"culture.temperature": 3, "prior.kind": "l2", "prior.strength": 0.5})
+    assert settings["culture"] == {**strategy_settings("synthesis", {})["culture"], "temperature": 3}
+    assert (settings["prior"]["kind"], settings["prior"]["strength"]) == ("l2", 0.5)
+    both = strategy_settings("group_pruning", {"prior": {"norm": "l2", "strength": 0.2}, "prior.strength": 0.3})
+    assert (both["prior"]["norm"], both["prior"]["strength"]) == ("l2", 0.3)

@@ -16,7 +16,8 @@ from heredity.measures.size import params
 from heredity.priors.dial import Dial
 from heredity.priors.groups import Members, Norm, groups_of
 from heredity.priors.mixture import Component, Mixture
-from heredity.priors.prior import CHANGES, GroupPrior, norms_by_family, units_of
+from heredity.priors.prior import GroupPrior, norms_by_family, units_of
+from heredity.priors.reading import CHANGES
 from heredity.testing.networks import KINDS
 from heredity.zoo import ZOO
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from heredity.errors import InputError
 from heredity.priors.boundary import boundary, log_odds_for
 from heredity.priors.densities import DENSITIES, Family
-from heredity.priors.mixture import Component, Mixture, responsibilities
+from heredity.priors.mixture import Component, Mixture
 
 FAMILIES: list[Family] = list(DENSITIES)
 FINE = 40_000
@@ -29,7 +29,7 @@ def brute_force(mixture: Mixture) -> float:
     """The last norm up to the largest mean at which a group is rather of the first component."""
     top = max(c.mean for c in mixture.components[1:])
     norms = torch.linspace(0, top, FINE, dtype=torch.float64)
-    unneeded = responsibilities(norms, mixture.parameters, mixture.families)[:, 0] > 0.5
+    unneeded = mixture.penalty().responsibilities(norms)[0] > 0.5
     if unneeded[-1]:
         return math.inf
     return float(norms[unneeded].max()) if unneeded.any() else 0.0
@@ -80,7 +80,7 @@ def test_the_dial_turned_backwards(mixture: Mixture, place: float) -> None:
         )
     )
     at = torch.tensor([threshold], dtype=torch.float64)
-    assert responsibilities(at, turned.parameters, turned.families)[0, 0].item() == pytest.approx(0.5, abs=1e-9)
+    assert turned.penalty().responsibilities(at)[0, 0].item() == pytest.approx(0.5, abs=1e-6)  # 1 - share keeps no more
 
 
 def test_equal_gaussians_have_the_closed_odds() -> None:

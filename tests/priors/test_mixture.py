@@ -9,7 +9,7 @@ from hypothesis import given
 
 from heredity.errors import InputError
 from heredity.priors.densities import DENSITIES, Family
-from heredity.priors.mixture import Component, Mixture, fitted, penalty, responsibilities, slope
+from heredity.priors.mixture import Component, Mixture, fitted, joined
 
 FAMILIES: list[Family] = list(DENSITIES)
 NORMS = torch.linspace(0, 4, 41, dtype=torch.float64)
@@ -44,7 +44,7 @@ def naive(mixture: Mixture, norm: float) -> float:
 
 @given(mixtures(), st.floats(0, 4, allow_subnormal=False))
 def test_the_penalty_is_the_formula(mixture: Mixture, norm: float) -> None:
-    found = penalty(torch.tensor([norm], dtype=torch.float64), mixture.parameters, mixture.families)
+    found = mixture.penalty().value(torch.tensor([norm], dtype=torch.float64))
     expected = naive(mixture, norm)
     if expected < 600:  # else the naive sum underflows
         assert found.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -54,38 +54,39 @@ def test_the_penalty_is_the_formula(mixture: Mixture, norm: float) -> None:
 def test_the_gradient_is_autograds_and_that_of_finite_differences(mixture: Mixture) -> None:
     kinks = [c.mean for c in mixture.components if c.family == "laplace"]
     norms = NORMS[[all(abs(float(n) - kink) > 1e-5 for kink in kinks) for n in NORMS]].clone().requires_grad_()
-    parameters, families = mixture.parameters, mixture.families
-    penalty(norms, parameters, families).sum().backward()
+    penalty = mixture.penalty()
+    penalty.value(norms).sum().backward()
     assert norms.grad is not None
-    found = slope(norms.detach(), parameters, families)
+    found = penalty.slope(norms.detach())
     assert torch.allclose(found, norms.grad, rtol=1e-9, atol=1e-9)
     h = 1e-6
-    above, below = (penalty(norms.detach() + d, parameters, families) for d in (h, -h))
+    above, below = (penalty.value(norms.detach() + d) for d in (h, -h))
     assert torch.allclose(found, (above - below) / (2 * h), rtol=1e-3, atol=1e-3)
 
 
 def test_far_from_all_modes_nothing_is_lost() -> None:
     mixture = Mixture((Component(0.5, 0, 0.01), Component(0.5, 1, 0.01)))
     far = torch.tensor([1e3, 1e5], dtype=torch.float64)
-    assert penalty(far, mixture.parameters, mixture.families).isfinite().all()
-    assert torch.allclose(slope(far, mixture.parameters, mixture.families), (far - 1) / 1e-4)
+    assert mixture.penalty().value(far).isfinite().all()
+    assert torch.allclose(mixture.penalty().slope(far), (far - 1) / 1e-4)
 
 
 def test_one_gaussian_at_zero_is_weight_decay() -> None:
     mixture = Mixture((Component(1.0, 0.0, 0.3),))
-    assert torch.allclose(slope(NORMS, mixture.parameters, mixture.families), NORMS / 0.09)
+    assert torch.allclose(mixture.penalty().slope(NORMS), NORMS / 0.09)
 
 
 def test_parameters_may_differ_group_by_group() -> None:
     alike = [
         Mixture((Component(a, 0, s), Component(1 - a, m, s, "laplace"))) for a, m, s in ((0.3, 1, 0.2), (0.6, 2, 0.5))
     ]
-    parameters = torch.stack([mixture.parameters for mixture in alike], 1)
+    both = joined([mixture.penalty() for mixture in alike])
     norms = torch.tensor([0.4, 1.1], dtype=torch.float64)
-    for function in (penalty, slope, responsibilities):
-        found = function(norms, parameters, alike[0].families)
+    for what in ("value", "slope", "terms", "responsibilities"):
+        found = getattr(both, what)(norms)
         for k, mixture in enumerate(alike):
-            assert torch.allclose(found[k], function(norms[k : k + 1], mixture.parameters, mixture.families)[0])
+            expected = getattr(mixture.penalty(), what)(norms[k : k + 1])
+            assert torch.allclose(found[..., k], expected[..., 0])
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(FAMILIES, FAMILIES)))
@@ -114,7 +115,7 @@ def test_fitting_gaussians_never_lowers_their_likelihood() -> None:
     last = float("inf")
     for _ in range(20):
         mixture = fitted(norms, mixture, rounds=1)
-        now = float(penalty(norms, mixture.parameters, mixture.families).mean())
+        now = float(mixture.penalty().value(norms).mean())
         assert now <= last + 1e-9
         last = now
 

@@ -14,8 +14,9 @@ from heredity.priors.boundary import boundary
 from heredity.priors.densities import DENSITIES, Family
 from heredity.priors.dial import Dial
 from heredity.priors.groups import Norm, groups_of
-from heredity.priors.mixture import Component, Mixture
-from heredity.priors.prior import SHARP, GroupPrior, mixed, norms_by_family, set_by, units_of
+from heredity.priors.mixture import Component, Mixture, fitted
+from heredity.priors.prior import GroupPrior, norms_by_family, tailored, units_of
+from heredity.priors.reading import SHARP, in_force, set_by
 from heredity.zoo import ZOO
 
 TWO = Mixture((Component(0.5, 0, 0.2), Component(0.5, 1, 0.2)))
@@ -97,7 +98,7 @@ def test_mixtures_may_differ_by_family(anatomy: Anatomy) -> None:
     found = GroupPrior(mixtures={"": TWO, "fc1": other}).penalty(groups)
     for name, own in groups.families.items():
         mixture = other if name == "fc1" else TWO
-        expected = mixed(mixture.parameters, mixture.families)
+        expected = mixture.penalty().to(norms)
         assert torch.allclose(found.value(norms)[own], expected.value(norms[own]))
         assert torch.allclose(found.slope(norms)[own], expected.slope(norms[own]))
 
@@ -105,11 +106,14 @@ def test_mixtures_may_differ_by_family(anatomy: Anatomy) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "either mixtures or a share to remove; came neither"),
+        ({"later": {"": TWO}}, "mixtures, which are fitted or become others later; came none"),
+        ({"fitted": True, "share": 0.5}, "mixtures, which are fitted or become others later; came none"),
+        ({"mixtures": {"": TWO}, "later": {"": ONE}}, "later mixtures of the same components .*; came others for all"),
+        ({"mixtures": {"": TWO}, "later": {"fc1": TWO}}, "later mixtures of the same .*; came others for fc1"),
         ({"share": 0.5, "mixtures": {"": TWO}}, "either mixtures or a share to remove; came both"),
         ({"share": 1.0}, r"a share to remove in \(0, 1\); came 1.0"),
-        ({"share": 0.5, "strength": -1.0}, "a strength of at least 0"),
-        ({"share": 0.5, "strength": math.inf}, "a strength of at least 0"),
+        ({"share": 0.5, "strength": -1.0}, "strengths of at least 0"),
+        ({"share": 0.5, "strengths": {"fc1": math.inf}}, "strengths of at least 0"),
         ({"share": 0.5, "settled": 1.5}, r"settled in \[0, 1\]"),
         ({"share": 0.5, "units": {"fc1": 0.0}}, "units above 0"),
     ],
@@ -126,9 +130,61 @@ def test_what_does_not_fit_the_network(anatomy: Anatomy) -> None:
         (GroupPrior(mixtures={"fc1": TWO}), "mixtures of all families; came none of conv1; add it"),
         (GroupPrior(share=0.5, units={"fc9": 1.0}), "units of families of the network; came fc9"),
         (GroupPrior(share=0.5, units={"fc1": 1.0}), "units of all families; came none of conv1"),
+        (GroupPrior(share=0.5, strengths={"fc9": 1.0}), "strengths of families of the network; came fc9"),
+        (GroupPrior(), "either mixtures or a share to remove; came neither"),
+        (GroupPrior(mixtures={"": TWO, "fc1": ONE}), "components of the same kinds in all .*; came others of fc1"),
     ):
         with pytest.raises(InputError, match=expected):
             prior.check(groups)
-    unlike = GroupPrior(mixtures={"": TWO, "fc1": ONE})
-    with pytest.raises(InputError, match="components of the same kinds in all mixtures; came others of fc1"):
-        unlike.penalty(groups)
+
+
+def test_strengths_differ_by_family(anatomy: Anatomy) -> None:
+    groups = groups_of(anatomy)
+    _, counts = GroupPrior(kind="l2", strengths={"fc1": 3.0, "conv1": 0.0}).scales(groups)
+    for name, own in groups.families.items():
+        assert (counts[own] == {"fc1": 3.0, "conv1": 0.0}.get(name, 1.0)).all()
+
+
+def test_mixtures_become_what_is_said_for_later(anatomy: Anatomy) -> None:
+    last = Mixture((Component(0.8, 0, 0.05), Component(0.2, 2, 0.8)))
+    prior = GroupPrior(mixtures={"": TWO, "fc1": TWO}, later={"": last})
+    assert prior.mixtures_at(0.0)[""] == TWO
+    assert prior.mixtures_at(1.0)[""].components == pytest.approx(last.components)
+    halfway = prior.mixtures_at(0.5)
+    assert halfway["fc1"] == TWO
+    for found, share, mean, scale in zip(halfway[""].components, (0.65, 0.35), (0, 1.5), (0.1, 0.4), strict=True):
+        assert (found.share, found.mean, found.scale) == pytest.approx((share, mean, scale))
+    groups = groups_of(anatomy)
+    norms = torch.rand(groups.count, generator=torch.Generator().manual_seed(0))
+    own = groups.families["conv1"]
+    for progress in (0.0, 0.5):
+        expected = prior.mixtures_at(progress)[""].penalty().to(norms).slope(norms[own])
+        assert torch.allclose(prior.penalty(groups, progress).slope(norms)[own], expected)
+
+
+def test_a_setting_is_what_all_families_share() -> None:
+    last = Mixture((Component(0.8, 0, 0.05), Component(0.2, 2, 0.8)))
+    found = in_force(GroupPrior(mixtures={"": TWO}, later={"": last}, strength=0.3), 0.5)
+    assert found is not None
+    assert found.threshold == boundary(found.mixture)
+    assert found.strength == 0.3
+    assert in_force(GroupPrior(mixtures={"": TWO, "fc1": TWO}), 0.0) is None
+    assert in_force(GroupPrior(mixtures={"": ONE}), 0.0) is None
+
+
+def test_a_prior_is_tailored_to_the_network_it_is_for(anatomy: Anatomy, weights: dict[str, torch.Tensor]) -> None:
+    groups = groups_of(anatomy)
+    found = tailored(GroupPrior(mixtures={"": TWO, "fc1": TWO}, fitted=True), anatomy, weights)
+    assert found is not None
+    assert found.units == units_of(groups, weights, "rms")
+    norms = groups.norms(weights, "rms") / found.scales(groups)[0]
+    own = groups.families["fc1"]
+    rest = torch.cat([norms[: own.start], norms[own.stop :]])
+    assert found.mixtures == {"": fitted(rest, TWO), "fc1": fitted(norms[own], TWO)}
+    assert not found.fitted
+    most = Dial(anatomy, "params").most
+    assert getattr(tailored(GroupPrior(share=0.9999), anatomy, weights), "share", None) == most
+    assert getattr(tailored(GroupPrior(share=0.5, units=found.units), anatomy, weights), "units", None) == found.units
+    least = anatomy.select({name: np.array([0]) for name in anatomy.sizes})
+    one = {name: weights[name][tuple(slice(n) for n in least.shapes[name])] for name in weights}
+    assert tailored(GroupPrior(share=0.5), least, one) is None

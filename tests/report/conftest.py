@@ -16,7 +16,8 @@ from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Recipe
 from heredity.priors.mixture import Component, Mixture
-from heredity.priors.prior import GroupPrior, Setting, read
+from heredity.priors.prior import GroupPrior
+from heredity.priors.reading import Setting, read
 from heredity.report.facts import facts
 from heredity.report.records import Facts
 from heredity.run.run import Run

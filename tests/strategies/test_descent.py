@@ -10,6 +10,7 @@ from heredity.anatomy.body import anatomy_of
 from heredity.development.birth import Birth, Individual
 from heredity.errors import InputError
 from heredity.measures.size import macs
+from heredity.priors.prior import GroupPrior
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.descent import Descent, DescentSettings
 from heredity.testing.strategies import Life, StrategyContract, live, sample_setting
@@ -24,6 +25,11 @@ class TestSynthesis(StrategyContract):
 class TestSynapses(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
         return Descent(setting, DescentSettings(population=3, synapses=0.6, culture=None))
+
+
+class TestPrior(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        return Descent(setting, DescentSettings(population=3, prior=GroupPrior(kind="l2")))
 
 
 class TestMagnitudeRemoval(StrategyContract):

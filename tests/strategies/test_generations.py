@@ -5,7 +5,9 @@ import itertools
 import msgspec
 import pytest
 
+from heredity.anatomy.body import anatomy_of
 from heredity.development.recipe import Culture
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.generations import BEST, Generations, GenerationsSettings
 from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
@@ -24,6 +26,11 @@ class TestGeneTags(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
         settings = GenerationsSettings(**SHORT, parents=3, chi=0.6, kappas="once", pool="any", cluster="kernel")
         return Generations(setting, settings)
+
+
+class TestPrior(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        return Generations(setting, GenerationsSettings(**SHORT, prior=GroupPrior(share=0.5)))
 
 
 def lived(generations: int = 4, **settings: object) -> History:
@@ -87,3 +94,17 @@ def test_a_teacher_where_there_is_culture() -> None:
 def test_a_line_dies_out() -> None:
     assert len(lived(ends_at=0.0)) == 1
     assert len(lived(ends_at=0.9)) == 4
+
+
+def test_newborns_learn_with_a_prior_of_their_own() -> None:
+    life = Life()
+    setting = sample_setting("generations", life)
+    prior = GroupPrior(share=0.5)
+    history = live(Generations(setting, GenerationsSettings(**SHORT, prior=prior)), life, None, 3)
+    assert history[0][0][0].recipe.prior is None
+    living = {individual.number: individual for _, told in history for individual in told}
+    for births, _ in history[1:]:
+        for birth in births:
+            parents = [setting.organism(living[number]) for number in birth.parents]
+            newborn = birth.operator.conceive(parents, birth.seed)
+            assert birth.recipe.prior == tailored(prior, anatomy_of(newborn.genome), newborn.tensors)

@@ -3,11 +3,14 @@ from __future__ import annotations
 import pytest
 
 from heredity.errors import InputError
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.prior import GroupPrior
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.group_pruning import PHASES, GroupPruning, GroupPruningSettings
 from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
 from heredity.variation import Cloning, Founding, Reduction
 
+TWO = Mixture((Component(0.5, 0.0, 0.3), Component(0.5, 1.0, 0.3)))
 SHORT = {"steps": (20, 10, 10)}
 
 
@@ -18,7 +21,9 @@ class TestLadder(StrategyContract):
 
 class TestRandomStart(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        return GroupPruning(setting, GroupPruningSettings(**SHORT, rungs=2, start="random", members="rows", norm="l2"))
+        return GroupPruning(
+            setting, GroupPruningSettings(**SHORT, rungs=2, start="random", prior=GroupPrior(members="rows", norm="l2"))
+        )
 
 
 def lived(kind: str = "generations", generations: int = 2 * PHASES + 1, **settings: object) -> History:
@@ -122,6 +127,25 @@ def test_a_round_of_which_nobody_lives_is_begun_anew() -> None:
     assert all(isinstance(birth.operator, Reduction) for birth in history[3][0])
 
 
+def test_a_priors_own_mixtures_make_one_rung() -> None:
+    """Untrained, as networks are here: who is below the boundary goes, however many that are."""
+    history = lived(prior=GroupPrior(mixtures={"": TWO}, fitted=True))
+    (clone,), (reduced,), (tuned,) = (births for births, _ in history[1:4])
+    prior = clone.recipe.prior
+    assert prior is not None
+    assert (prior.fitted, prior.mixtures.keys(), prior.mixtures == {"": TWO}) == (False, {""}, False)
+    assert reduced.operator == Reduction(prior)
+    assert tuned.genome == reduced.genome
+    assert len(history) == 2 * PHASES + 1
+
+
+def test_a_prior_that_does_not_fit_is_refused_before_anybody_is_born() -> None:
+    setting = sample_setting("generations", Life())
+    prior = GroupPrior(mixtures={"": TWO}, strengths={"fc9": 2.0})
+    with pytest.raises(InputError, match="strengths of families of the network; came fc9"):
+        GroupPruning(setting, GroupPruningSettings(prior=prior))
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -130,7 +154,8 @@ def test_a_round_of_which_nobody_lives_is_begun_anew() -> None:
         ({"times": (0.5, 0.5)}, "times, two shares that leave some"),
         ({"shares": (0.5, 1.0)}, r"a share to remove in \(0, 1\); came 1.0"),
         ({"steps": (1, 0, 1)}, "steps of at least 1"),
-        ({"strength": -1.0}, "a strength of at least 0"),
+        ({"prior": GroupPrior(share=0.5)}, "the shares of a ladder; came a prior with a share of its own"),
+        ({"prior": GroupPrior(mixtures={"": TWO}), "shares": (0.5,)}, "either shares or a prior's mixtures; came both"),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings: dict[str, object], expected: str) -> None:

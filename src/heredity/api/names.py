@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
+from msgspec.structs import fields
 
 from heredity.anatomy.constructor import remedy
 from heredity.errors import InputError
@@ -45,6 +47,8 @@ the others go generation by generation, as it is published or as it serves best 
 def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     """A strategy's settings, checked, defaults filled in; what `run.json` records.
 
+    A name with dots is that of a setting within another: `prior.norm`.
+
     Raises:
         InputError: no such strategy, preset or setting.
     """
@@ -55,10 +59,14 @@ def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     if preset not in STRATEGIES[name]:
         raise InputError.of(f"a preset of {name}", repr(preset), remedy(str(preset), STRATEGIES[name]))
     known = STRATEGIES[name][preset]
-    fields = known.settings.__struct_fields__
-    if unknown := [key for key in given if key not in fields]:
-        raise InputError.of(f"settings of {name}", unknown[0], remedy(unknown[0], fields))
-    return {"preset": preset, **msgspec.to_builtins(_converted(known.own | given, known.settings, name))}
+    names = known.settings.__struct_fields__
+    if unknown := [key for key in given if key.partition(".")[0] not in names]:
+        raise InputError.of(f"settings of {name}", unknown[0], remedy(unknown[0], names))
+    own = known.own | {key: value for key, value in given.items() if "." not in key}
+    for key, value in given.items():
+        if "." in key:
+            own = _within(own, msgspec.to_builtins(_converted(own, known.settings, name)), key.split("."), value)
+    return {"preset": preset, **msgspec.to_builtins(_converted(own, known.settings, name))}
 
 
 def make_strategy(name: str, settings: dict[str, Any], setting: Setting) -> Strategy:
@@ -74,7 +82,33 @@ def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> 
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InputError):  # by the settings themselves
             raise error.__cause__ from error
-        raise InputError.of(f"settings of {name}", error, "correct it") from error
+        choices = _choices(kind, str(error))
+        fix = f"choose among {', '.join(map(str, choices))}" if choices else "correct it"
+        raise InputError.of(f"settings of {name}", error, fix) from error
+
+
+def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """What is given, and a value at a path in it; `whole` says what is there where nothing is given."""
+    first, *rest = path
+    if not rest:
+        return {**given, first: value}
+    inner = given.get(first, whole.get(first))
+    inner = inner if isinstance(inner, dict) else {}
+    return {**given, first: _within(inner, inner, rest, value)}
+
+
+def _choices(kind: Any, error: str) -> tuple[Any, ...]:
+    """What there is to choose from where an error says that a value, or a field, is not of the known; else nothing."""
+    for name in re.findall(r"\w+", place[1]) if (place := re.search(r"at `\$([\w.]*)", error)) else ():
+        kind = next((field.type for one in _structs(kind) for field in fields(one) if field.name == name), None)
+    if "unknown field" in error:
+        return tuple(field.name for one in _structs(kind) for field in fields(one))
+    return get_args(kind) if "enum value" in error and get_origin(kind) is Literal else ()
+
+
+def _structs(kind: Any) -> list[type[msgspec.Struct]]:
+    """The structs that a type is, or may be."""
+    return [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
 
 
 def make_executor(workers: int, nursery: Nursery, on_beat: OnBeat) -> Executor:

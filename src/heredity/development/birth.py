@@ -8,7 +8,7 @@ import msgspec
 
 from heredity.anatomy.genome import Genome
 from heredity.development.recipe import Recipe
-from heredity.priors.prior import Reading
+from heredity.priors.reading import Reading
 from heredity.variation import AnyOperator
 
 

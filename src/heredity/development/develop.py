@@ -23,7 +23,7 @@ from heredity.development.task import Split, Task
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
 from heredity.measures.size import macs, synapses
-from heredity.priors.prior import Reading
+from heredity.priors.reading import Reading
 from heredity.rng import derive
 from heredity.variation.operator import Organism, weights_digest
 

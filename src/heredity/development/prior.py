@@ -13,7 +13,8 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import DevelopmentError
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
-from heredity.priors.prior import CHANGES, GroupPrior, Reading, Setting, mixed, norms_by_family, read, set_by
+from heredity.priors.prior import GroupPrior, norms_by_family
+from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, set_by
 
 ZERO = 0.01
 """A norm, in its family's unit, at which a group can go and nobody notices."""
@@ -56,7 +57,7 @@ class Pull:
         if not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES:
             if not bool(relative.isfinite().all()):
                 raise DevelopmentError(f"diverged: weights are not finite when {progress:.0%} of the training is done")
-            if prior.share is not None and prior.kind == "mixture":
+            if prior.kind == "mixture":
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
@@ -70,11 +71,18 @@ class Pull:
         return *self.readings, read(1.0, norms, self._setting)
 
     def _turn(self, progress: float, norms: torch.Tensor) -> None:
-        """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet."""
+        """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet.
+
+        Mixtures that are given are those of this moment.
+        """
         prior = self._prior
+        if prior.share is None:
+            self._penalty = prior.penalty(self._groups, progress)
+            self._setting = in_force(prior, progress)
+            return
         setting = set_by(prior, self._dial, norms_by_family(self._groups, norms))
         if progress > prior.settled and bool(((norms < setting.threshold) & (norms > ZERO)).any()):
             self._insistence *= INSISTENCE
         self._setting = replace(setting, strength=setting.strength * self._insistence)
-        self._penalty = mixed(setting.mixture.parameters, setting.mixture.families)
+        self._penalty = setting.mixture.penalty().to(norms)
         self._strength = self._setting.strength

@@ -11,7 +11,7 @@ from heredity.errors import InputError
 from heredity.priors.prior import GroupPrior
 
 
-class Culture(msgspec.Struct, frozen=True):
+class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a newborn learns from its teacher: L = (1 - weight) CE + weight T^2 KL(teacher || student).
 
     Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual inheritance.

@@ -12,7 +12,7 @@ import math
 import torch
 
 from heredity.errors import InputError
-from heredity.priors.mixture import Component, Mixture, terms
+from heredity.priors.mixture import Component, Mixture
 
 STEPS = 512
 """Into which the interval of a boundary is divided before it is bisected."""
@@ -48,7 +48,7 @@ def log_odds_for(threshold: float, first: Component, second: Component) -> float
     """
     at = torch.tensor([threshold], dtype=torch.float64)
     alone = [Mixture((Component(1.0, one.mean, one.scale, one.family),)) for one in (first, second)]
-    without, needed = (float(terms(at, one.parameters, one.families)) for one in alone)
+    without, needed = (float(one.penalty().terms(at)) for one in alone)
     return needed - without
 
 
@@ -69,8 +69,8 @@ def _gaussian(first: Component, second: Component) -> list[float]:
 
 def _lead(mixture: Mixture, norms: torch.Tensor) -> torch.Tensor:
     """ln(alpha_1 F_1) - ln(sum of the others'), `(n,)`."""
-    logs = terms(norms, mixture.parameters, mixture.families)
-    return logs[:, 0] - logs[:, 1:].logsumexp(1)
+    logs = mixture.penalty().terms(norms)
+    return logs[0] - logs[1:].logsumexp(0)
 
 
 def _roots(mixture: Mixture, top: float) -> list[float]:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -36,6 +36,14 @@ SMOOTH = 1e-12
 """Epsilon under the roots: the gradient of a norm at zero is zero, not NaN."""
 
 ROLES = {"rows": ("made",), "columns": ("read",), "clusters": ("made", "read")}
+
+
+class Part(NamedTuple):
+    """A dimension of tensor `name` in which there are groups: the `rest` of the dimensions, and its `view` in them."""
+
+    name: str
+    rest: list[int]
+    view: list[int]
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,31 @@ class Groups:
         return {name: slice(end - size, end) for (name, size), end in zip(self.sizes.items(), ends, strict=True)}
 
     @cached_property
+    def parts(self) -> list[Part]:
+        """Of every tensor and each of its dimensions in which there are groups."""
+        found: list[Part] = []
+        for name, by_dim in self.places.items():
+            dims = range(len(self.shapes[name]))
+            for dim in by_dim:
+                rest = [d for d in dims if d != dim]
+                found.append(Part(name, rest, [self.shapes[name][d] if d == dim else 1 for d in dims]))
+        return found
+
+    @cached_property
+    def index(self) -> torch.Tensor:
+        """The group of each position of all parts, one part after the other."""
+        return torch.cat([place for by_dim in self.places.values() for place in by_dim.values()])
+
+    @cached_property
     def elements(self) -> torch.Tensor:
         """`(groups,)`: how many weights each has."""
-        found = torch.zeros(self.count + 1)
-        for name, by_dim in self.places.items():
-            for dim, place in by_dim.items():
-                rest = math.prod(self.shapes[name]) // self.shapes[name][dim]
-                found.index_add_(0, place.cpu(), torch.full((len(place),), float(rest)))
-        return found[:-1].to(next(place.device for by_dim in self.places.values() for place in by_dim.values()))
+        each = [
+            torch.full((math.prod(p.view),), float(math.prod(self.shapes[p.name][d] for d in p.rest)))
+            for p in self.parts
+        ]
+        return torch.zeros(self.count + 1, device=self.index.device).index_add_(
+            0, self.index, torch.cat(each).to(self.index.device)
+        )[:-1]
 
     def on(self, device: torch.device) -> Groups:
         """The same for weights that lie on a device."""
@@ -84,17 +109,17 @@ class Groups:
         """
         if not isinstance(norm, str):
             return torch.cat([_checked(norm, self.gathered(weights, family)) for family in self.families])
-        first = next(iter(weights.values()))
-        total = torch.zeros(self.count + 1, dtype=first.dtype, device=first.device)
-        for name, by_dim in self.places.items():
+        parts: list[torch.Tensor] = []
+        for name, own in itertools.groupby(self.parts, lambda part: part.name):
             weight = weights[name].detach()
             values = weight.abs() if norm in ("l1", "max") else weight.square()
-            for dim, place in by_dim.items():
-                over = [d for d in range(values.dim()) if d != dim]
-                if norm == "max":
-                    total.scatter_reduce_(0, place, values.amax(over) if over else values, "amax")
-                else:
-                    total.index_add_(0, place, values.sum(over) if over else values)
+            parts += [_over(values, part.rest, largest=norm == "max") for part in own]
+        values = torch.cat(parts)
+        total = values.new_zeros(self.count + 1)
+        if norm == "max":
+            total.scatter_reduce_(0, self.index, values, "amax")
+        else:
+            total.index_add_(0, self.index, values)
         total = total[:-1]
         if norm == "rms":
             total = total / self.elements
@@ -120,20 +145,27 @@ class Groups:
             slopes = slopes / norms
         if norm == "rms":
             slopes = slopes / self.elements
-        nobody = slopes.new_zeros(1)
-        slopes, tops = torch.cat([slopes, nobody]), torch.cat([norms, nobody - 1])
-        for name, by_dim in self.places.items():
-            weight, views = weights[name].detach(), _views(by_dim, weights[name].dim())
+        spread = self._spread(slopes)
+        tops = self._spread(norms) if norm == "max" else spread
+        for name, own in itertools.groupby(zip(self.parts, spread, tops, strict=True), lambda each: each[0].name):
+            weight = weights[name].detach()
             if (gradient := gradients.get(name)) is None:
                 continue
             if norm == "max":
-                for place, view in views:
-                    largest = weight.abs() == tops.index_select(0, place).view(view)
-                    gradient.add_(torch.where(largest, weight.sign(), 0.0) * slopes.index_select(0, place).view(view))
+                for _, slope, top in own:
+                    gradient.addcmul_(weight.sign(), torch.where(weight.abs() == top, slope, 0.0))
             else:
-                factors = (slopes.index_select(0, place).view(view) for place, view in views)
-                factor = functools.reduce(torch.add, factors)
+                factor = functools.reduce(torch.add, (slope for _, slope, _ in own))
                 gradient.addcmul_(weight.sign() if norm == "l1" else weight, factor)
+
+    def _spread(self, values: torch.Tensor) -> list[torch.Tensor]:
+        """Of every part what its positions' groups have of `(groups,)`, in the shape in which it meets the tensor.
+
+        Positions that are of no group have 0.
+        """
+        own = torch.cat([values, values.new_zeros(1)]).index_select(0, self.index)
+        lengths = [math.prod(part.view) for part in self.parts]
+        return [each.view(part.view) for each, part in zip(own.split(lengths), self.parts, strict=True)]
 
     def gathered(self, weights: Mapping[str, torch.Tensor], family: str) -> torch.Tensor:
         """`(groups, n)`: the weights of each group of a family, slice by slice."""
@@ -183,9 +215,11 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     return Groups(sizes, places, anatomy.shapes)
 
 
-def _views(by_dim: Mapping[int, torch.Tensor], dims: int) -> list[tuple[torch.Tensor, list[int]]]:
-    """Each place with the shape in which it meets its weight."""
-    return [(place, [-1 if d == dim else 1 for d in range(dims)]) for dim, place in by_dim.items()]
+def _over(values: torch.Tensor, rest: list[int], *, largest: bool) -> torch.Tensor:
+    """Sum, or the largest, over dimensions; over none, the values themselves."""
+    if not rest:
+        return values
+    return values.amax(rest) if largest else values.sum(rest)
 
 
 def _checked(norm: OwnNorm, values: torch.Tensor) -> torch.Tensor:

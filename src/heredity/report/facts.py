@@ -23,8 +23,7 @@ from heredity.errors import InputError
 from heredity.export.family import outcome
 from heredity.measures import UNITS
 from heredity.measures.latency import PROTOCOL
-from heredity.priors.mixture import terms
-from heredity.priors.prior import BINS, LARGEST_NORM, Setting
+from heredity.priors.reading import BINS, LARGEST_NORM, Setting
 from heredity.report.loading import loading
 from heredity.report.records import (
     AnatomyPart,
@@ -233,9 +232,9 @@ def expected_counts(setting: Setting, counts: Sequence[int]) -> tuple[tuple[floa
     centres = (torch.arange(BINS, dtype=torch.float64) + 0.5) * width
     below = sum(count for count, centre in zip(counts, centres.tolist(), strict=True) if centre < setting.threshold)
     sides = torch.tensor([below, sum(counts) - below], dtype=torch.float64)
-    logs, _, _ = setting.mixture.parameters
-    densities = (terms(centres, setting.mixture.parameters, setting.mixture.families) - logs).exp()
-    return tuple(tuple(round(value, 3) for value in column) for column in (densities * sides * width).T.tolist())
+    shares = torch.tensor([component.share for component in setting.mixture.components], dtype=torch.float64)
+    densities = setting.mixture.penalty().terms(centres).exp() / shares.unsqueeze(1)
+    return tuple(tuple(round(value, 3) for value in row) for row in (densities * sides.unsqueeze(1) * width).tolist())
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

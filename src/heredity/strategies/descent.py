@@ -29,10 +29,11 @@ from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.measures.size import macs
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import founder
+from heredity.strategies.founder import check_prior, founder
 from heredity.strategies.timetable import Plan, Timetable
 from heredity.variation import AnyOperator, Cloning, MagnitudeRemoval, RandomRemoval, Synthesis
 from heredity.variation.environment import Environment
@@ -48,7 +49,8 @@ class DescentSettings(msgspec.Struct, frozen=True):
     from one generation to the next, of `planned` generations in all. `least_epochs` (ancestor, newborn) are passes over
     the data, at the ancestor's speed, for which a run's seconds should last: else the ancestor has a larger share of
     them, and fewer newborns are born. `steps` (ancestor, newborn) hold where generations bound the run. `synapses` is
-    the share of its synapses that an offspring may keep; None leaves them alone.
+    the share of its synapses that an offspring may keep; None leaves them alone. Newborns learn with a `prior` on their
+    groups, if there is one.
     """
 
     method: Method = "synthesis"
@@ -62,6 +64,7 @@ class DescentSettings(msgspec.Struct, frozen=True):
     synapses: float | None = None
     learning_rate: float = 4e-3
     culture: Culture | None = Culture()
+    prior: GroupPrior | None = None
     ancestor_time: float = 0.13
     planned: int = 10
     acceleration: float = 1.1
@@ -92,6 +95,7 @@ class Descent(Strategy):
         first = ancestor(setting.constructor, setting.inputs)
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, self._settings.least_epochs)
         self._objectives = objectives_of(setting.cost, setting.targets)
+        check_prior(self._settings.prior, setting)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon."""
@@ -135,7 +139,8 @@ class Descent(Strategy):
         share = max(target / parent.measures[measure], self._settings.scarcest)
         operator = self._operator(share, measure)
         newborn = operator.conceive([self._setting.organism(parent)], seed)
-        sizes, first = sizes_of(anatomy_of(newborn.genome)), self._living[0].measures
+        anatomy, first = anatomy_of(newborn.genome), self._living[0].measures
+        sizes = sizes_of(anatomy)
         rate = self._settings.learning_rate * (first["params"] / sizes["params"]) ** (1 / 6)
         if seconds_left is None:
             more = min(4.0, math.sqrt(first["macs"] / max(sizes["macs"], 1.0)))
@@ -148,6 +153,8 @@ class Descent(Strategy):
         teacher = None
         if self._settings.culture and self._living[0].number == 0 and not self._hurried:
             recipe, teacher = msgspec.structs.replace(recipe, culture=self._settings.culture), 0
+        if self._settings.prior:
+            recipe = msgspec.structs.replace(recipe, prior=tailored(self._settings.prior, anatomy, newborn.tensors))
         return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teacher)
 
     def _range(self, measure: str) -> tuple[float, float]:

@@ -1,10 +1,12 @@
-"""The first birth of every run: the ancestor."""
+"""The first birth of every run, the ancestor; and what a prior must fit to go with its descendants."""
 
 from __future__ import annotations
 
 from heredity.anatomy.body import ancestor
 from heredity.development.birth import Birth
 from heredity.development.recipe import Recipe
+from heredity.priors.groups import groups_of
+from heredity.priors.prior import GroupPrior
 from heredity.rng import derive
 from heredity.run.strategy import Setting
 from heredity.variation import Founding
@@ -14,3 +16,13 @@ def founder(setting: Setting, recipe: Recipe) -> Birth:
     """Birth number 0, which founds the line: what the run's constructor makes, trained by this recipe."""
     genome = ancestor(setting.constructor, setting.inputs).genome
     return Birth(0, 0, (), Founding(setting.constructor, setting.inputs), genome, recipe, derive(setting.seed, 0))
+
+
+def check_prior(prior: GroupPrior | None, setting: Setting) -> None:
+    """Refuses a prior, if there is one, that does not fit the ancestor's groups.
+
+    Raises:
+        InputError: see `GroupPrior.check` and `groups_of`.
+    """
+    if prior is not None:
+        prior.check(groups_of(ancestor(setting.constructor, setting.inputs).anatomy, prior.members))

@@ -22,9 +22,10 @@ from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
 from heredity.measures.expected import Cost
 from heredity.measures.size import synapses
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import founder
+from heredity.strategies.founder import check_prior, founder
 from heredity.variation import Synthesis
 from heredity.variation.encoding import Mating
 from heredity.variation.environment import Environment
@@ -40,8 +41,9 @@ class GenerationsSettings(msgspec.Struct, frozen=True):
     mating, once on the ancestor, or none ("raw"). The rest of the settings of inheritance are those of `Synthesis`.
 
     `steps` are the ancestor's and a newborn's; those of a newborn grow with the ancestor's synapses / its own, to the
-    power `patience`, up to `longest` times as many. Where seconds bound the run, the ancestor has `ancestor_time` of
-    them (a share), and the `planned` generations the rest. `ends_at` is the error at which a line has died out.
+    power `patience`, up to `longest` times as many. Newborns learn with a `prior` on their groups, if there is one.
+    Where seconds bound the run, the ancestor has `ancestor_time` of them (a share), and the `planned` generations the
+    rest. `ends_at` is the error at which a line has died out.
     """
 
     parents: int = 1
@@ -67,6 +69,7 @@ class GenerationsSettings(msgspec.Struct, frozen=True):
     batch_size: int = 100
     learning_rate: float = 4e-3
     culture: Culture | None = None
+    prior: GroupPrior | None = None
     ancestor_time: float = 0.2
     planned: int = 13
     ends_at: float = 1.0
@@ -131,6 +134,7 @@ class Generations(Strategy):
         self._living: list[Individual] = []
         self._births = 0
         self._generation = 0
+        check_prior(self._settings.prior, setting)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon, or until a line has died out."""
@@ -174,6 +178,8 @@ class Generations(Strategy):
         recipe, teacher = self._recipe(steps, seconds_left, generation=self._generation), None
         if settings.culture:
             recipe, teacher = msgspec.structs.replace(recipe, culture=settings.culture), self._living[0].number
+        if settings.prior:
+            recipe = msgspec.structs.replace(recipe, prior=tailored(settings.prior, anatomy, newborn.tensors))
         numbers = tuple(parent.number for parent in parents)
         return Birth(number, self._generation, numbers, operator, newborn.genome, recipe, seed, teacher)
 

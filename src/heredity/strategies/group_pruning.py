@@ -29,14 +29,12 @@ from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
 from heredity.measures.expected import Cost
 from heredity.measures.size import macs
-from heredity.priors.densities import Family
 from heredity.priors.dial import Dial
-from heredity.priors.groups import Members, Norm, groups_of
-from heredity.priors.prior import GroupPrior, Kind, units_of
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import founder
+from heredity.strategies.founder import check_prior, founder
 from heredity.strategies.timetable import MISCELLANEOUS, Timetable
 from heredity.variation import AnyOperator, Cloning, Founding, Reduction
 from heredity.variation.operator import Organism
@@ -60,21 +58,16 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
 
     The ladder takes away these `shares` of the ancestor's cost; without any it has so many `rungs`, of which the last
     is `smallest` of that cost, or the ceiling asked for. `steps` (ancestor, regularised, tuned) hold where generations
-    bound the run, `times` are shares of the seconds where these do; tuned networks have what is left. The rest is the
-    prior's, see `GroupPrior`; with a `kind` other than mixtures the share only says who goes at the end.
+    bound the run, `times` are shares of the seconds where these do; tuned networks have what is left. The `prior` is
+    told the share by the ladder; with a kind other than mixtures the share only says who goes at the end. One that has
+    mixtures of its own makes a ladder of one rung: everybody on the wrong side of their boundary goes.
     """
 
     shares: tuple[float, ...] = ()
     rungs: int = 4
     smallest: float = 0.1
     start: Literal["trained", "random"] = "trained"
-    kind: Kind = "mixture"
-    sized: bool = False
-    members: Members = "clusters"
-    norm: Norm = "rms"
-    families: tuple[Family, Family] = ("gaussian", "gaussian")
-    strength: float = 0.1
-    settled: float = 0.4
+    prior: GroupPrior = GroupPrior()
     learning_rate: float = 4e-3
     batch_size: int = 128
     culture: Culture | None = Culture()
@@ -89,21 +82,12 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
             raise InputError.of("smallest, a share in (0, 1)", self.smallest, "give 0.1 for a tenth")
         if min(self.times) <= 0 or sum(self.times) >= 1:
             raise InputError.of("times, two shares that leave some", self.times, "give 0.2,0.5")
-        for share in self.shares or (0.5,):
-            self.prior(share)  # which refuses what makes no sense
-
-    def prior(self, share: float) -> GroupPrior:
-        """The prior that is told this share."""
-        return GroupPrior(
-            kind=self.kind,
-            sized=self.sized,
-            members=self.members,
-            norm=self.norm,
-            families=self.families,
-            strength=self.strength,
-            settled=self.settled,
-            share=share,
-        )
+        if self.prior.share is not None:
+            raise InputError.of("the shares of a ladder", "a prior with a share of its own", "give shares instead")
+        if self.prior.mixtures and self.shares:
+            raise InputError.of("either shares or a prior's mixtures", "both", "leave one out")
+        for share in self.shares:
+            replace(self.prior, share=share)  # which refuses what makes no sense
 
 
 class Plan(NamedTuple):
@@ -130,6 +114,8 @@ class GroupPruning(Strategy):
         self._measure = "macs" if cost == "latency_ms" else cost
         first = ancestor(setting.constructor, setting.inputs)
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
+        prior = self._settings.prior
+        check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting)
         if self._measure != "bytes":
             for share in self._settings.shares:
                 Dial(first.anatomy, self._cost).check(share)
@@ -162,7 +148,9 @@ class GroupPruning(Strategy):
         return "macs" if self._measure == "macs" else "params"
 
     def _rungs(self) -> list[float]:
-        """What the rungs cost, the largest first."""
+        """What the rungs cost, the largest first; of a prior's own mixtures one, of which that is not known."""
+        if self._settings.prior.mixtures:
+            return [0.0]
         settings, whole = self._settings, self._living[0].measures[self._measure]
         if settings.shares:
             return [whole * (1 - share) for share in sorted(settings.shares)]
@@ -184,14 +172,17 @@ class GroupPruning(Strategy):
         if self._generation <= 1 and settings.start == "random":
             operator, parents = Founding(setting.constructor, setting.inputs), ()
             newborn = operator.conceive([], derive(setting.seed, self._births + place))
-        whole = parent.measures[self._measure]
-        graph = whole / 4 - parent.measures["params"] if self._measure == "bytes" else 0.0
-        anatomy = anatomy_of(newborn.genome)
-        share = min(max(1 - rung / whole, LEAST), Dial(anatomy, self._cost, graph).most)
-        groups = groups_of(anatomy, settings.members)
-        units = units_of(groups, newborn.tensors, settings.norm)
-        prior = replace(settings.prior(share), cost=self._cost, constant=graph, units=units)
-        return Plan(parents, operator, newborn, prior)
+        return Plan(parents, operator, newborn, self._prior(newborn, parent, rung))
+
+    def _prior(self, newborn: Organism, parent: Individual, rung: float) -> GroupPrior | None:
+        """The prior that leads from a parent, or a newborn of its size, to a rung."""
+        prior, anatomy = self._settings.prior, anatomy_of(newborn.genome)
+        if not prior.mixtures:
+            whole = parent.measures[self._measure]
+            graph = whole / 4 - parent.measures["params"] if self._measure == "bytes" else 0.0
+            share = max(1 - rung / whole, LEAST)
+            prior = replace(prior, share=share, cost=self._cost, constant=graph)
+        return tailored(prior, anatomy, newborn.tensors)
 
     def _next(self, parent: Individual) -> Plan:
         """Of who is regularised a reduced one, of who is reduced one to be tuned."""

@@ -21,7 +21,7 @@ Probabilities = Mapping[str, NDArray[np.float64]]
 """By family: `(clusters,)`, probability of each cluster to be passed on."""
 
 
-class Environment(msgspec.Struct, frozen=True):
+class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How scarce a resource is: `value` is the parent's share to keep, (0, 1], or (`scarcity`) to take away, [0, 1)."""
 
     value: float

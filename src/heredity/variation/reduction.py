@@ -42,9 +42,12 @@ class Reduction(Operator, frozen=True, tag="reduction"):
         norms = norms_by_family(groups, groups.norms(parent.tensors, prior.norm) / prior.scales(groups)[0])
         if prior.share is not None:
             return remove(parent, anatomy, Dial(anatomy, prior.cost, prior.constant).cut(norms, prior.share).kept)
-        return remove(parent, anatomy, {name: self._needed(name, own) for name, own in norms.items()})
+        last = prior.mixtures_at(1.0)
+        edges = {name: boundary(last.get(name) or last[""]) for name in norms}
+        return remove(parent, anatomy, {name: _needed(own, edges[name]) for name, own in norms.items()})
 
-    def _needed(self, family: str, norms: NDArray[np.float64]) -> NDArray[np.int64]:
-        edge = boundary(self.prior.mixtures.get(family) or self.prior.mixtures[""])
-        kept = np.flatnonzero(norms >= edge)
-        return kept if len(kept) else np.array([int(norms.argmax())])
+
+def _needed(norms: NDArray[np.float64], edge: float) -> NDArray[np.int64]:
+    """Positions of those on the right side; of the strongest if nobody is."""
+    kept = np.flatnonzero(norms >= edge)
+    return kept if len(kept) else np.array([int(norms.argmax())])

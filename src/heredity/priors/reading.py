@@ -1,0 +1,86 @@
+"""What a prior is like at a moment of a training: readings of norms, and of the dial, if there is one.
+
+Sources: as of `prior.py`, whose head says how the dial sets the mixture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import torch
+from msgspec.structs import replace
+
+from heredity.priors.boundary import boundary, log_odds_for
+from heredity.priors.dial import Dial, Norms
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.prior import GroupPrior
+
+CHANGES = 30
+"""How often the dial is read in a training."""
+
+SHARP = 5.0
+"""Threshold / scale of unneeded groups: how suddenly sides change. At 2 groups just above it were drawn down too, and
+where norms are alike, as those of new networks are, all of them together (lab log, 2026-11-25)."""
+
+ODDS = 36.0
+"""The largest logarithm of odds: beyond, a share of 1 has no rest in double precision."""
+
+NARROWEST = 0.5
+"""The least scale of needed groups, as a share of their mean: equal norms are no reason for infinite force."""
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What a dial is set to: the threshold, the two components whose boundary it is, and lambda."""
+
+    threshold: float
+    mixture: Mixture
+    strength: float
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Where norms were when a share `progress` of a training was done, and what the dial was set to, if there is one.
+
+    `counts` are groups by norm, in their units: bins of equal width up to `LARGEST_NORM`, the last open above.
+    """
+
+    progress: float
+    counts: tuple[int, ...]
+    setting: Setting | None = None
+
+
+BINS, LARGEST_NORM = 60, 3.0
+
+
+def read(progress: float, norms: torch.Tensor, setting: Setting | None) -> Reading:
+    """A reading of norms `(groups,)` in their units."""
+    bins = (norms.detach() * (BINS / LARGEST_NORM)).long().clamp_(0, BINS - 1)
+    return Reading(progress, tuple(torch.bincount(bins, minlength=BINS).tolist()), setting)
+
+
+def in_force(prior: GroupPrior, progress: float) -> Setting | None:
+    """What given mixtures come to at a moment; None where families have their own, or there is no boundary."""
+    mixture = prior.mixtures_at(progress).get("")
+    if mixture is None or len(prior.mixtures) > 1 or len(mixture.components) < 2:
+        return None
+    threshold = boundary(mixture)
+    return Setting(threshold, mixture, prior.strength) if 0 < threshold < math.inf else None
+
+
+def set_by(prior: GroupPrior, dial: Dial, norms: Norms) -> Setting:
+    """The mixture that has its boundary where the dial cuts these norms, see the file's head.
+
+    Raises:
+        InputError: the share cannot go.
+    """
+    cut = dial.cut(norms, prior.share or 0.0)
+    stay = np.concatenate([norms[name][kept] for name, kept in cut.kept.items()])
+    threshold = max(cut.threshold, 1e-6)
+    mean = max(float(stay.mean()), threshold * (1 + 1e-6))
+    first = Component(0.5, 0.0, threshold / SHARP, prior.families[0])
+    second = Component(0.5, mean, max(float(stay.std()), NARROWEST * mean), prior.families[1])
+    odds = min(max(log_odds_for(threshold, first, second), -ODDS), ODDS)
+    share = 1 / (1 + math.exp(-odds))
+    components = replace(first, share=share), replace(second, share=1 - share)
+    return Setting(threshold, Mixture(components), prior.strength * first.scale**2)
