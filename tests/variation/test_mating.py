@@ -163,7 +163,7 @@ def test_the_environment_is_a_share_of_the_parents_mean(lenet: Organism, chi: fl
     sizes = [Sizes(anatomy_of(o.genome), "params")({}) for o in parents]
     came = [Sizes(anatomy_of(operator.conceive(parents, seed).genome), "params")({}) for seed in range(80)]
     candidates = candidates_of(parents, chi)
-    largest = Sizes(candidates.ancestor.anatomy, "params")(candidates.genome.sizes)
+    largest = Sizes(candidates.whole.anatomy, "params")(candidates.genome.sizes)
     assert np.mean(came) == pytest.approx(min(0.6 * np.mean(sizes), largest), rel=0.05)
 
 

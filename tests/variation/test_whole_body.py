@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import hypothesis.strategies as st
 import msgspec
 import numpy as np
@@ -17,13 +19,16 @@ from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome, digest
 from heredity.anatomy.inputs import example
 from heredity.anatomy.trial import silenced
+from heredity.errors import InputError
 from heredity.export.onnx import to_onnx
 from heredity.measures.size import params, synapses
 from heredity.store.blobs import _decode, _encode
 from heredity.testing.networks import KINDS
+from heredity.variation.growth import PRESERVING, Variant, Widening
 from heredity.variation.operator import Organism, mask_digest, weights_digest
 from heredity.variation.removal import remove
 
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 TOLERANCE = 1e-9
 """Of outputs in float64, relative to the largest."""
 
@@ -33,6 +38,7 @@ class WholeBody(RuleBasedStateMachine):
 
     organism: Organism
     exports = 0
+    births = 0
 
     @initialize(kind=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 99))
     def begin(self, kind: str, seed: int) -> None:
@@ -91,6 +97,20 @@ class WholeBody(RuleBasedStateMachine):
         child = Organism(parent.genome.with_masks(mask_digest(masks)), tensors, masks)
         assert synapses(anatomy, child.masks) <= synapses(anatomy, parent.masks)
         assert params(anatomy) - synapses(anatomy, masks) == sum(int((~m).sum()) for m in masks.values())
+        self.organism = child
+
+    @rule(data=st.data(), variant=st.sampled_from(VARIANTS), pairs=st.integers(1, 3))
+    def widen(self, data: st.DataObject, variant: Variant, pairs: int) -> None:
+        """A family grows; what is declared to change nothing changes nothing."""
+        family = data.draw(st.sampled_from(sorted(self.organism.genome.tags)))
+        self.births += 1
+        try:
+            child = Widening(family, 2 * pairs, self.births, variant).conceive([self.organism], self.births)
+        except InputError:
+            return  # of which tests of growth say when
+        if PRESERVING[variant]:
+            self.same(self.outputs(child), self.outputs(self.organism))
+        assert params(anatomy_of(child.genome)) > params(anatomy_of(self.organism.genome))
         self.organism = child
 
     @precondition(lambda self: self.organism.masks)

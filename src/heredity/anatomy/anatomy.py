@@ -8,7 +8,7 @@ tensors in the same way: they are interchangeable, and any of them can go.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from heredity.anatomy.conform import Follow
 from heredity.anatomy.labels import Integers
 from heredity.anatomy.plan import IndexPlan
 from heredity.anatomy.ride import Role
+from heredity.errors import InputError
 
 Kept = Mapping[str, Integers]
 """By family name: the positions of the clusters that stay, ascending. Families that are not named stay whole."""
@@ -26,12 +27,16 @@ Kept = Mapping[str, Integers]
 
 @dataclass(frozen=True)
 class Slice:
-    """Where a family's clusters lie along one dimension of one tensor: `positions (clusters, k)`."""
+    """Where a family's clusters lie along one dimension of one tensor: `positions (clusters, k)`.
+
+    A cluster's positions come in runs of `run`, between which those of others lie; 0: of unequal ones.
+    """
 
     tensor: str
     dim: int
     role: Role
     positions: Integers
+    run: int
 
 
 @dataclass(frozen=True)
@@ -159,3 +164,88 @@ class Anatomy:
             for family in self.families
         )
         return replace(self, families=families, shapes=shapes)
+
+    def widened(self, copied: Kept) -> tuple[Anatomy, IndexPlan]:
+        """The anatomy of a descendant with further clusters, and the plan by which it comes from its parent.
+
+        `copied` are by family the clusters that the new ones are copies of; they follow the last of their family.
+
+        Raises:
+            InputError: a family's channels lie in no regular order.
+        """
+        inserts: dict[tuple[str, int], list[_Insert]] = {}
+        for name, originals in copied.items():
+            for s in self.by_name[name].slices:
+                if not s.run:
+                    raise InputError.of(
+                        f"channels of {name} in a regular order", f"others in {s.tensor}", "widen others"
+                    )
+                known = inserts.setdefault((s.tensor, s.dim), [])
+                if all(one.family != name for one in known):  # it may be made and read by the same dimension
+                    known.append(_Insert(name, s, originals))
+        gathers: dict[str, dict[int, Integers]] = {}
+        shapes, places = dict(self.shapes), dict[tuple[str, int], _Places]()
+        for (tensor, dim), own in inserts.items():
+            places[tensor, dim] = _placed(own, self.shapes[tensor][dim])
+            gathers.setdefault(tensor, {})[dim] = places[tensor, dim].gather
+            shapes[tensor] = (*shapes[tensor][:dim], len(places[tensor, dim].gather), *shapes[tensor][dim + 1 :])
+
+        def move(family: str, s: Slice) -> Slice:
+            at = places.get((s.tensor, s.dim))
+            if at is None:
+                return s
+            arisen = at.new.get(family)
+            positions = at.old[s.positions]
+            return replace(s, positions=positions if arisen is None else np.concatenate([positions, arisen]))
+
+        families = tuple(
+            replace(family, slices=tuple(move(family.name, s) for s in family.slices)) for family in self.families
+        )
+        return replace(self, families=families, shapes=shapes), IndexPlan(gathers)
+
+
+@dataclass(frozen=True)
+class _Insert:
+    """New clusters of a family along a dimension: copies of `originals`, after the last of their family."""
+
+    family: str
+    slice: Slice
+    originals: Integers
+
+    @property
+    def source(self) -> Integers:
+        """`(clusters, runs, run)`: the positions that they are copied from."""
+        runs = self.slice.positions.reshape(len(self.slice.positions), -1, self.slice.run)
+        return runs[self.originals]
+
+    @property
+    def at(self) -> Integers:
+        """`(clusters, runs, run)`: the positions before which they come, each run after the last cluster's."""
+        runs = self.slice.positions.reshape(len(self.slice.positions), -1, self.slice.run)
+        return np.broadcast_to(runs[-1, :, -1:] + 1, self.source.shape)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """A grown dimension: `gather` from the parent's, where its `old` positions are now, and by family the new ones."""
+
+    gather: Integers
+    old: Integers
+    new: Mapping[str, Integers]
+
+
+def _placed(inserts: Sequence[_Insert], length: int) -> _Places:
+    """What becomes of a dimension of this length."""
+    at = np.concatenate([one.at.ravel() for one in inserts])
+    source = np.concatenate([one.source.ravel() for one in inserts])
+    order = np.argsort(at, kind="stable")
+    places = np.empty(len(at), np.int64)
+    places[order] = at[order] + np.arange(len(at))
+    ends = np.cumsum([one.source.size for one in inserts])
+    own = zip(inserts, np.split(places, ends[:-1]), strict=True)
+    old = np.arange(length)
+    return _Places(
+        np.insert(old, at[order], source[order]),
+        old + np.searchsorted(at[order], old, side="right"),
+        {one.family: part.reshape(len(one.originals), -1) for one, part in own},
+    )

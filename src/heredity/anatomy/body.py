@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,12 +15,13 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, first_genome, positions
-from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.genome import Genome, Tag, arisen_in, first_genome, positions
+from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.trace import trace
+from heredity.anatomy.trial import growth_problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ancestor:
     """The network that a line descends from: a pristine module, its anatomy, and its genome."""
 
@@ -49,7 +51,43 @@ def _ancestor(encoded: bytes, instance: nn.Module | None) -> Ancestor:
 def anatomy_of(genome: Genome) -> Anatomy:
     """An individual's anatomy, without tracing it."""
     first = ancestor(genome.constructor, genome.inputs)
-    return first.anatomy.select(positions(genome, first.genome))
+    if not (arisen := arisen_in(genome, first.genome)):
+        return first.anatomy.select(positions(genome, first.genome))
+    # where clusters lie follows from how many there are: of a family whose first clusters are all gone one stands in
+    native = dict(genome.tags)
+    for family, new in arisen.items():
+        native[family] = tuple(tag for tag in genome.tags[family] if tag not in new) or first.genome.tags[family][:1]
+    old = msgspec.structs.replace(genome, tags=native)
+    more = {family: np.zeros(len(genome.tags[family]) - len(native[family]), np.int64) for family in arisen}
+    return first.anatomy.select(positions(old, first.genome)).widened(more)[0]
+
+
+@dataclass(frozen=True)
+class Body:
+    """An anatomy, and the genome that says which clusters are where in it."""
+
+    anatomy: Anatomy
+    genome: Genome
+
+
+def encompassing(genomes: Sequence[Genome]) -> Body:
+    """The body of the ancestor of some relatives, with all clusters that have arisen in them since."""
+    first = ancestor(genomes[0].constructor, genomes[0].inputs)
+    arisen: dict[str, set[Tag]] = {}
+    for genome in genomes:
+        for family, tags in arisen_in(genome, first.genome).items():
+            arisen.setdefault(family, set()).update(tags)
+    if not arisen:
+        return Body(first.anatomy, first.genome)
+    tags = {family: tuple(sorted({*own, *arisen.get(family, ())})) for family, own in first.genome.tags.items()}
+    anatomy, _ = first.anatomy.widened({family: np.zeros(len(own), np.int64) for family, own in arisen.items()})
+    return Body(anatomy, msgspec.structs.replace(first.genome, tags=tags))
+
+
+@lru_cache(maxsize=4096)
+def growth_refused(first: Ancestor, family: str) -> str | None:
+    """Why a family of the ancestor's cannot have more clusters; None if it can. Tried once per process."""
+    return growth_problem(first.module, first.anatomy, family, example(first.genome.inputs, 2, dtype=torch.float64))
 
 
 def build(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> nn.Module:

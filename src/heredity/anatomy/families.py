@@ -86,7 +86,15 @@ def _slice(place: _Place, component: Integers, clusters: list[int]) -> Slice:
     """Positions of each of `clusters` (ascending) along a place, `(clusters, k)`."""
     mine = np.flatnonzero(np.isin(component, clusters))
     order = np.argsort(component[mine], kind="stable")
-    return Slice(*place, mine[order].reshape(len(clusters), -1))
+    positions = mine[order].reshape(len(clusters), -1)
+    return Slice(*place, positions, _run(positions))
+
+
+def _run(positions: Integers) -> int:
+    """How many positions of a cluster lie side by side, in all clusters; 0 where that differs along the dimension."""
+    breaks = np.flatnonzero((np.diff(positions, axis=1) != 1).any(0)) + 1
+    runs = set(np.diff(np.array([0, *breaks.tolist(), positions.shape[1]])).tolist())
+    return runs.pop() if len(runs) == 1 else 0
 
 
 def _fixed(places: dict[_Place, Integers], reasons: dict[int, str]) -> tuple[Fixed, ...]:

@@ -61,6 +61,12 @@ def first_genome(constructor: Constructor, inputs: InputForm, anatomy: Anatomy) 
     return Genome(constructor, inputs, tags)
 
 
+def arisen_in(of: Genome, since: Genome) -> dict[str, tuple[Tag, ...]]:
+    """By family: the clusters of one genome that another does not have; families without any are left out."""
+    found = {family: tuple(sorted({*tags} - {*since.tags[family]})) for family, tags in of.tags.items()}
+    return {family: tags for family, tags in found.items() if tags}
+
+
 def positions(of: Genome, within: Genome) -> dict[str, Integers]:
     """By family: where the clusters of one genome stand among those of another that has them all."""
     found: dict[str, Integers] = {}

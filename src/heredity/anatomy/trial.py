@@ -111,6 +111,34 @@ class Trial:
             return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
+def growth_problem(module: nn.Module, anatomy: Anatomy, family: str, batch: torch.Tensor) -> str | None:
+    """What goes wrong when a family has clusters more that nobody reads; nothing if nothing does.
+
+    What a network may lose it need not be able to gain: a slice of so many channels takes all where fewer are there.
+    """
+    weights = random_weights(module, anatomy)
+    last = np.full(2, anatomy.sizes[family] - 1)
+    try:
+        grown, plan = anatomy.widened({family: last})
+        expected = _run(module, anatomy, weights, batch)
+        kept = {family: np.arange(anatomy.sizes[family])}
+        came = _run(module, grown, silenced(plan.apply(weights), grown, kept), batch)
+    except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    if came.shape != expected.shape:
+        return f"the output's shape changes to {tuple(came.shape)}"
+    difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
+    return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
+
+
+def _run(module: nn.Module, anatomy: Anatomy, weights: Tensors, batch: torch.Tensor) -> torch.Tensor:
+    network = skeleton(module).eval()
+    with torch.no_grad():
+        load(network, weights)
+        conform(network, anatomy.follows)
+        return network(batch)
+
+
 def _reason(problem: str) -> str:
     return f"removal trial: {problem}"
 

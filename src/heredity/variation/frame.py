@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heredity.anatomy.anatomy import Anatomy, Kept
-from heredity.anatomy.body import Ancestor, ancestor
+from heredity.anatomy.body import Body, encompassing
 from heredity.anatomy.genome import Genome, Tag, positions
 from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.errors import InputError
@@ -78,14 +78,14 @@ class Candidates:
     needed: int
 
     @cached_property
-    def ancestor(self) -> Ancestor:
-        """Whom all parents descend from."""
-        return ancestor(self.genome.constructor, self.genome.inputs)
+    def whole(self) -> Body:
+        """All clusters that any parent, or the ancestor, has."""
+        return encompassing(self.genomes)
 
     @cached_property
     def _plans(self) -> list[IndexPlan]:
-        """What each parent has of the ancestor."""
-        return [self.ancestor.anatomy.plan(positions(genome, self.ancestor.genome)) for genome in self.genomes]
+        """What each parent has of the whole."""
+        return [self.whole.anatomy.plan(positions(genome, self.whole.genome)) for genome in self.genomes]
 
     @cached_property
     def owns(self) -> dict[str, NDArray[np.bool_]]:
@@ -98,7 +98,7 @@ class Candidates:
 
         Those below `truncation`, a share of the layer's largest, do not count.
         """
-        whole = self.ancestor.anatomy
+        whole = self.whole.anatomy
         made = made_in(whole)
         sums = {(name, dim): np.zeros((len(self.parents), whole.shapes[name][dim])) for name, dim in made}
         for k, (parent, plan) in enumerate(zip(self.parents, self._plans, strict=True)):
@@ -107,15 +107,15 @@ class Candidates:
                 tensors = {name: truncated(tensors[name], truncation) for name, _ in made}
             for (name, dim), values in sums_of(made, tensors).items():
                 sums[name, dim][k, plan.gathers.get(name, {}).get(dim, slice(None))] = values
-        where = positions(self.genome, self.ancestor.genome)
+        where = positions(self.genome, self.whole.genome)
         return {family.name: cluster_sums(family, sums)[:, where[family.name]] for family in whole.families}
 
     def lay_out(self, kept: Kept) -> Frame:
         """The parents in the shape of a network that has these of the candidates."""
-        genome, first = self.genome.select(kept), self.ancestor
-        where = positions(genome, first.genome)
-        anatomy, plan, shapes = first.anatomy.select(where), first.anatomy.plan(where), first.anatomy.shapes
-        layout = Layout(first.anatomy.alike, anatomy.shapes)
+        genome, whole = self.genome.select(kept), self.whole
+        where = positions(genome, whole.genome)
+        anatomy, plan, shapes = whole.anatomy.select(where), whole.anatomy.plan(where), whole.anatomy.shapes
+        layout = Layout(whole.anatomy.alike, anatomy.shapes)
         weights = [{name: parent.tensors[name] for name in layout.sizes} for parent in self.parents]
         masks = [parent.masks for parent in self.parents]
         planes, lacks = Kinship(layout, plan, self._plans, shapes).gather(weights, masks)

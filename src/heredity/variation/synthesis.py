@@ -109,7 +109,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         """The same with the kappas that meet the environments for `ancestor`, held from now on (METHODS C)."""
         candidates = candidates_of([ancestor])
         if self.cluster == "filter":
-            sizes = Sizes(candidates.ancestor.anatomy, self.cost)
+            sizes = Sizes(candidates.whole.anatomy, self.cost)
             powers = self._filter_powers(candidates, numpy_generator(0), spread=0.0)
             clusters = kappa_for(sizes, powers, self.environment.share * sizes(ancestor.genome.sizes))
         else:
@@ -135,7 +135,7 @@ class Synthesis(Operator, frozen=True, tag="synthesis"):
         elif self.sampling == "raw":
             kappa = self.environment.share
         else:
-            sizes = Sizes(candidates.ancestor.anatomy, self.cost)
+            sizes = Sizes(candidates.whole.anatomy, self.cost)
             had = float(np.mean([sizes(parent.genome.sizes) for parent in candidates.parents]))
             kappa = kappa_for(sizes, powers, self.environment.share * had)
         return scaled(powers, kappa)
