@@ -13,10 +13,10 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome
-from heredity.anatomy.inputs import InputForm, example
+from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
-from heredity.testing.networks import KINDS
+from heredity.testing.organisms import SMALL, TOLERANCE, apart, founder, halved, masked, outputs
 from heredity.variation.environment import Environment
 from heredity.variation.growth import PRESERVING, Variant, Widening, check_growth
 from heredity.variation.operator import Organism, mask_digest
@@ -24,40 +24,6 @@ from heredity.variation.removal import remove
 from heredity.variation.synthesis import Synthesis
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-TOLERANCE = 1e-9
-"""Of outputs in float64, relative to the largest."""
-
-SMALL = {
-    **{name: (f"heredity.testing.networks:{name}", form) for name, (_, form) in KINDS.items()},
-    "lenet5": ("lenet5", InputForm((1, 8, 8))),
-    "resnet20": ("resnet20", InputForm((3, 16, 16))),
-}
-
-
-def founder(name: str, seed: int = 0) -> Organism:
-    """In float64, with norms and biases that say something."""
-    reference, form = SMALL[name]
-    offered = {} if ":" in reference else {"input_shape": form.shape, "n_classes": 10}
-    constructor = describe(reference, offered)
-    generator = torch.Generator().manual_seed(seed)
-    tensors = {
-        name: 0.5 + torch.rand(t.shape, generator=generator, dtype=torch.float64) if t.dim() == 1 else t.double()
-        for name, t in fresh_tensors(constructor, seed).items()
-    }
-    return Organism(ancestor(constructor, form).genome, tensors)
-
-
-def outputs(organism: Organism) -> torch.Tensor:
-    network = build(organism.genome, {n: t.clone() for n, t in organism.tensors.items()}).double().eval()
-    with torch.no_grad():
-        return network(example(organism.genome.inputs, 3, 0, torch.float64))
-
-
-def apart(one: Organism, other: Organism) -> float:
-    """The largest difference of outputs, relative to the largest output."""
-    expected, came = outputs(one), outputs(other)
-    assert came.shape == expected.shape
-    return float((came - expected).abs().max() / max(1.0, float(expected.abs().max())))
 
 
 def growing(genome: Genome) -> list[str]:
@@ -69,13 +35,6 @@ def growing(genome: Genome) -> list[str]:
             continue
         found.append(family)
     return found
-
-
-def halved(organism: Organism, seed: int = 0) -> Organism:
-    rng = np.random.default_rng(seed)
-    sizes = organism.genome.sizes
-    kept = {name: np.sort(rng.permutation(n)[: max(1, n // 2)]) for name, n in sizes.items()}
-    return remove(organism, anatomy_of(organism.genome), kept)
 
 
 def placed(anatomy: Anatomy) -> dict[str, object]:
@@ -112,15 +71,6 @@ def test_growth_of_fresh_pruned_and_grown_networks(name: str, variant: Variant) 
             assert (apart(parent, child) <= TOLERANCE) == PRESERVING[variant], family
             if parent is grown:
                 parent = grown = child
-
-
-def masked(organism: Organism, share: float = 0.5) -> Organism:
-    """With absent synapses in every layer."""
-    coins = torch.Generator().manual_seed(0)
-    layers = [n for n in sorted(anatomy_of(organism.genome).positions) if organism.tensors[n].dim() > 1]
-    masks = {name: torch.rand(organism.tensors[name].shape, generator=coins) < share for name in layers}
-    tensors = {n: t * masks[n] if n in masks else t for n, t in organism.tensors.items()}
-    return Organism(organism.genome.with_masks(mask_digest(masks)), tensors, masks)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -13,7 +13,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from heredity.anatomy.anatomy import Kept
-from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors
+from heredity.anatomy.blocks import Place, sites_of
+from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors, root
 from heredity.anatomy.canonical import canonicalise
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome, digest
@@ -24,11 +25,15 @@ from heredity.export.onnx import to_onnx
 from heredity.measures.size import params, synapses
 from heredity.store.blobs import _decode, _encode
 from heredity.testing.networks import KINDS
+from heredity.variation import deepening
+from heredity.variation.environment import Environment
 from heredity.variation.growth import PRESERVING, Variant, Widening
 from heredity.variation.operator import Organism, mask_digest, weights_digest
 from heredity.variation.removal import remove
+from heredity.variation.synthesis import Synthesis
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
+PLACES: tuple[Place, ...] = get_args(Place)
 TOLERANCE = 1e-9
 """Of outputs in float64, relative to the largest."""
 
@@ -113,6 +118,57 @@ class WholeBody(RuleBasedStateMachine):
         assert params(anatomy_of(child.genome)) > params(anatomy_of(self.organism.genome))
         self.organism = child
 
+    @precondition(lambda self: len(self.organism.genome.blocks) < 3)
+    @rule(
+        data=st.data(),
+        place=st.sampled_from(PLACES),
+        variant=st.sampled_from(get_args(deepening.Variant)),
+        norm=st.booleans(),
+    )
+    def deepen(self, data: st.DataObject, place: Place, variant: deepening.Variant, norm: bool) -> None:
+        """A block comes to a site; what is declared to change nothing changes nothing."""
+        first, form = root(self.organism.genome), self.organism.genome.inputs
+        site = data.draw(st.sampled_from(sorted(sites_of(first.module, form))))
+        self.births += 1
+        operator = deepening.Deepening(site, self.births, place, 2, norm=norm, variant=variant)
+        try:
+            child = operator.conceive([self.organism], self.births)
+        except InputError:
+            return  # of which tests of deepening say when
+        if deepening.PRESERVING[variant]:
+            self.same(self.outputs(child), self.outputs(self.organism))
+        self.organism = child
+
+    @precondition(lambda self: any(block.place != "identity" for block in self.organism.genome.blocks))
+    @rule(data=st.data())
+    def flatten(self, data: st.DataObject) -> None:
+        """A block goes, with those within it; one that adds nothing goes unnoticed."""
+        blocks = [block for block in self.organism.genome.blocks if block.place != "identity"]
+        gone = data.draw(st.sampled_from(blocks))
+        births = tuple(
+            b.birth for b in self.organism.genome.blocks if f"{b.site}.".startswith(f"{gone.name}.") or b == gone
+        )
+        silent = {
+            name: torch.zeros_like(tensor) if name.startswith(f"{gone.name}.project.") else tensor
+            for name, tensor in self.organism.tensors.items()
+        }
+        parent = Organism(self.organism.genome, silent, self.organism.masks)
+        child = deepening.Flattening(births).conceive([parent], 0)
+        assert not {block.birth for block in child.genome.blocks} & {*births}
+        self.same(self.outputs(child), self.outputs(parent))
+        self.organism = child
+
+    @rule(data=st.data(), chi=st.sampled_from((0.5, 1.0)))
+    def mate(self, data: st.DataObject, chi: float) -> None:
+        """With a relative that has lost some clusters; whatever comes is made of what either has."""
+        kept, one = self.draw(data), self.organism
+        other = remove(one, anatomy_of(one.genome), kept)
+        child = Synthesis(Environment(0.9), chi=chi).conceive([one, other], self.births)
+        assert child.genome.blocks == one.genome.blocks
+        for family, tags in child.genome.tags.items():
+            assert {*tags} <= {*(one if chi < 1 else other).genome.tags[family]}
+        self.organism = child
+
     @precondition(lambda self: self.organism.masks)
     @rule()
     def canonicalise(self) -> None:
@@ -144,9 +200,10 @@ class WholeBody(RuleBasedStateMachine):
     def export(self) -> None:
         """The file holds as many weights as were counted; that it equals its module is checked as it is made."""
         self.exports += 1
-        single = Organism(
-            self.organism.genome, {n: t.float() for n, t in self.organism.tensors.items()}, self.organism.masks
-        )
+        tensors = {n: t.float() for n, t in self.organism.tensors.items()}
+        for name, tensor in tensors.items():  # of nothing but zeros, as newborn blocks have, nothing would be held
+            tensors[name] = tensor if tensor.any() else tensor + 0.01 * self.organism.masks.get(name, 1)
+        single = Organism(self.organism.genome, tensors, self.organism.masks)
         model = onnx.load_from_string(to_onnx(single))
         held = sum(int(np.prod(t.dims)) for t in model.graph.initializer)
         assert held == params(anatomy_of(single.genome))

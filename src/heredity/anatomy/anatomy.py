@@ -174,6 +174,7 @@ class Anatomy:
             InputError: a family's channels lie in no regular order.
         """
         inserts: dict[tuple[str, int], list[_Insert]] = {}
+        copied = {name: originals for name, originals in copied.items() if len(originals)}
         for name, originals in copied.items():
             for s in self.by_name[name].slices:
                 if not s.run:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.blocks import Block, put
 from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import Constructor
@@ -30,27 +31,34 @@ class Ancestor:
     genome: Genome
 
 
-def ancestor(constructor: Constructor, inputs: InputForm) -> Ancestor:
-    """The ancestor, built and traced at most once per process.
+def ancestor(constructor: Constructor, inputs: InputForm, blocks: tuple[Block, ...] = ()) -> Ancestor:
+    """The ancestor, with these blocks in it if any, built and traced once per process while it is in use.
 
     Raises:
         ModelError: it cannot be built or traced.
+        InputError: a block does not fit.
     """
-    return _ancestor(msgspec.json.encode((constructor, inputs), order="deterministic"), constructor.instance)
+    return _ancestor(msgspec.json.encode((constructor, inputs, blocks), order="deterministic"), constructor.instance)
 
 
-@lru_cache(maxsize=8)
+def root(genome: Genome) -> Ancestor:
+    """The network that an individual is a part of, or has grown from: its ancestor, with its blocks."""
+    return ancestor(genome.constructor, genome.inputs, genome.blocks)
+
+
+@lru_cache(maxsize=64)
 def _ancestor(encoded: bytes, instance: nn.Module | None) -> Ancestor:
-    constructor, inputs = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm])
+    constructor, inputs, blocks = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm, tuple[Block, ...]])
     with torch.random.fork_rng(devices=[]):
         module = constructor.build()
+        put(module, blocks, inputs)
     anatomy = trace(module, inputs)
-    return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy))
+    return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy, blocks))
 
 
 def anatomy_of(genome: Genome) -> Anatomy:
     """An individual's anatomy, without tracing it."""
-    first = ancestor(genome.constructor, genome.inputs)
+    first = root(genome)
     if not (arisen := arisen_in(genome, first.genome)):
         return first.anatomy.select(positions(genome, first.genome))
     # where clusters lie follows from how many there are: of a family whose first clusters are all gone one stands in
@@ -72,7 +80,7 @@ class Body:
 
 def encompassing(genomes: Sequence[Genome]) -> Body:
     """The body of the ancestor of some relatives, with all clusters that have arisen in them since."""
-    first = ancestor(genomes[0].constructor, genomes[0].inputs)
+    first = root(genomes[0])
     arisen: dict[str, set[Tag]] = {}
     for genome in genomes:
         for family, tags in arisen_in(genome, first.genome).items():
@@ -96,7 +104,7 @@ def build(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
     Convolutions on images lie in memory channels last: on a CPU a LeNet of 20-50 filters is then twice as fast forward
     and 1.5 times in training; one of 3-6 filters is a tenth slower. `_spared` are left as they were.
     """
-    first = ancestor(genome.constructor, genome.inputs)
+    first = root(genome)
     module = skeleton(first.module)
     load(module, tensors)
     conform(module, first.anatomy.follows)

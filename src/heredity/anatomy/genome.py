@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.blocks import Block, owners
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.labels import Integers
@@ -22,13 +23,14 @@ Tag = tuple[int, int]
 class Genome(Struct, frozen=True):
     """An individual's shape: its ancestor's constructor, and per family the sorted tags of its clusters.
 
-    `masks` is the digest of its synapse masks, if it has any.
+    `masks` is the digest of its synapse masks, if it has any; `blocks` have come to it since its ancestor.
     """
 
     constructor: Constructor
     inputs: InputForm
     tags: dict[str, tuple[Tag, ...]]
     masks: str | None = None
+    blocks: tuple[Block, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -55,10 +57,17 @@ def digest(record: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(record, order="deterministic")).hexdigest()[:16]
 
 
-def first_genome(constructor: Constructor, inputs: InputForm, anatomy: Anatomy) -> Genome:
-    """The ancestor's genome: all clusters arose in birth 0."""
-    tags = {family.name: tuple((0, i) for i in range(family.size)) for family in anatomy.families}
-    return Genome(constructor, inputs, tags)
+def first_genome(
+    constructor: Constructor, inputs: InputForm, anatomy: Anatomy, blocks: tuple[Block, ...] = ()
+) -> Genome:
+    """The ancestor's genome: all clusters arose in birth 0, but for those of blocks."""
+    births = owners(blocks)
+
+    def birth(family: str) -> int:
+        return next((number for prefix, number in births.items() if family.startswith(prefix)), 0)
+
+    tags = {f.name: tuple((birth(f.name), i) for i in range(f.size)) for f in anatomy.families}
+    return Genome(constructor, inputs, tags, blocks=blocks)
 
 
 def arisen_in(of: Genome, since: Genome) -> dict[str, tuple[Tag, ...]]:

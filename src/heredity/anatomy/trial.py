@@ -16,13 +16,18 @@ import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy, Family, Fixed, Kept
+from heredity.anatomy.blocks import Block, quiet
 from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.conform import Follow, conform
+from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.labels import Integers
 from heredity.types import Tensors
 
 TOLERANCE = 1e-9
 """Largest difference of the outputs, relative to the largest output (float64)."""
+
+DRAWS = 3
+"""Of weights, with which a block is tried."""
 
 
 class Trial:
@@ -94,19 +99,13 @@ class Trial:
             return expected
         if isinstance(came, str):
             return came
-        if came.shape != expected.shape:
-            return f"the output's shape changes to {tuple(came.shape)}"
-        difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
-        return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
+        return _unlike(came, expected)
 
     def _outputs(self, families: Sequence[Family], follows: Sequence[Follow]) -> torch.Tensor | str:
         """What the network without these families' silent clusters returns, or what it raises."""
-        network, plan = skeleton(self._network), self._anatomy.plan({f.name: self._kept[f.name] for f in families})
+        plan = self._anatomy.plan({f.name: self._kept[f.name] for f in families})
         try:
-            with torch.no_grad():
-                load(network, plan.apply(self._weights))
-                conform(network, follows)
-                return network(self._batch)
+            return _outputs(self._network, plan.apply(self._weights), self._batch, follows)
         except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
             return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
@@ -120,23 +119,29 @@ def growth_problem(module: nn.Module, anatomy: Anatomy, family: str, batch: torc
     last = np.full(2, anatomy.sizes[family] - 1)
     try:
         grown, plan = anatomy.widened({family: last})
-        expected = _run(module, anatomy, weights, batch)
+        expected = _outputs(module, weights, batch, anatomy.follows)
         kept = {family: np.arange(anatomy.sizes[family])}
-        came = _run(module, grown, silenced(plan.apply(weights), grown, kept), batch)
+        came = _outputs(module, silenced(plan.apply(weights), grown, kept), batch, grown.follows)
     except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return _unlike(came, expected)
+
+
+def _outputs(module: nn.Module, weights: Tensors, batch: torch.Tensor, follows: Sequence[Follow] = ()) -> torch.Tensor:
+    """What a network with these weights, of whatever shapes, returns."""
+    network = skeleton(module).eval()
+    with torch.no_grad():
+        load(network, weights)
+        conform(network, follows)
+        return network(batch)
+
+
+def _unlike(came: torch.Tensor, expected: torch.Tensor) -> str | None:
+    """How outputs differ, if they do."""
     if came.shape != expected.shape:
         return f"the output's shape changes to {tuple(came.shape)}"
     difference = (came - expected).abs().max().item() / max(expected.abs().max().item(), 1e-30)
     return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
-
-
-def _run(module: nn.Module, anatomy: Anatomy, weights: Tensors, batch: torch.Tensor) -> torch.Tensor:
-    network = skeleton(module).eval()
-    with torch.no_grad():
-        load(network, weights)
-        conform(network, anatomy.follows)
-        return network(batch)
 
 
 def _reason(problem: str) -> str:
@@ -241,3 +246,29 @@ def _alternatives(follows: Sequence[Follow]) -> Iterator[Sequence[Follow]]:
         yield ()
     if len(follows) > 1:
         yield from ([follow] for follow in follows)
+
+
+def block_problem(after: nn.Module, before: nn.Module, block: Block, form: InputForm) -> str | None:
+    """What goes wrong in a network with a block that adds nothing, or is an identity; nothing if nothing does."""
+    batch = example(form, 8, dtype=torch.float64)
+    for seed in range(DRAWS):  # an identity under a relu goes unnoticed as long as nothing happens to be negative
+        weights = _signed_weights(before, seed)
+        added = {name: quiet(block, name, t.double()) for name, t in tensors_of(after).items() if name not in weights}
+        try:
+            expected, came = _outputs(before, weights, batch), _outputs(after, weights | added, batch)
+        except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
+            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        if problem := _unlike(came, expected):
+            return problem
+    return None
+
+
+def _signed_weights(module: nn.Module, seed: int) -> Tensors:
+    """Weights in float64 under which what a network computes is of either sign; norms scale by something positive."""
+    generator = torch.Generator().manual_seed(seed)
+    weights: Tensors = {}
+    for name, tensor in tensors_of(module).items():
+        drawn = torch.randn(tensor.shape, generator=generator).double()
+        signed = tensor.dim() > 1 or name.endswith(("bias", "mean"))
+        weights[name] = drawn / math.sqrt(max(math.prod(tensor.shape[1:]), 1)) if signed else drawn.abs() + 0.5
+    return weights

@@ -6,10 +6,13 @@ A new operator is added to `AnyOperator`, by which records are read.
 from __future__ import annotations
 
 from heredity.variation.cloning import Cloning
+from heredity.variation.deepening import Deepening, Flattening
 from heredity.variation.founding import Founding
 from heredity.variation.growth import Widening
 from heredity.variation.reduction import Reduction
 from heredity.variation.removal import MagnitudeRemoval, RandomRemoval
 from heredity.variation.synthesis import Synthesis
 
-AnyOperator = Founding | Cloning | Synthesis | Reduction | Widening | RandomRemoval | MagnitudeRemoval
+AnyOperator = (
+    Founding | Cloning | Synthesis | Reduction | Widening | Deepening | Flattening | RandomRemoval | MagnitudeRemoval
+)

@@ -24,6 +24,7 @@ from heredity.anatomy.genome import Genome, Tag, positions
 from heredity.anatomy.plan import IndexPlan, Kinship, Layout
 from heredity.errors import InputError
 from heredity.types import Tensors
+from heredity.variation.deepening import common_blocks, completed
 from heredity.variation.encoding import Laid, truncated
 from heredity.variation.operator import Organism
 from heredity.variation.removal import cluster_sums, made_in, sums_of
@@ -123,7 +124,7 @@ class Candidates:
 
 
 def candidates_of(parents: Sequence[Organism], chi: float = 1.0, matching: Matching = "tags") -> Candidates:
-    """All clusters that at least a share `chi`, in (0, 1], of the parents have: 1 is their intersection.
+    """All clusters, and blocks, that at least a share `chi`, in (0, 1], of the parents have: 1 is their intersection.
 
     A family of which no cluster is that common has one of the first parent's: the one that most others have.
 
@@ -138,9 +139,13 @@ def candidates_of(parents: Sequence[Organism], chi: float = 1.0, matching: Match
             came = f"descendants of {own.constructor.reference} and of {other.constructor.reference}"
             raise InputError.of("parents of one ancestor", came, "mate relatives only")
     needed = needed_of(len(parents), chi)
+    blocks = common_blocks([parent.genome for parent in parents], needed)
+    parents = [completed(parent, blocks) for parent in parents]
+    own = parents[0].genome
     genomes = [parent.genome if matching == "tags" else _numbered(parent.genome) for parent in parents]
     tags = {family: _common([genome.tags[family] for genome in genomes], needed) for family in own.tags}
-    return Candidates(parents, genomes, Genome(own.constructor, own.inputs, tags), needed)
+    genome = Genome(own.constructor, own.inputs, tags, blocks=blocks)
+    return Candidates(parents, genomes, genome, needed)
 
 
 def layers_of(anatomy: Anatomy) -> list[str]:

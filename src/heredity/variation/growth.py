@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from heredity.anatomy.anatomy import Family
-from heredity.anatomy.body import anatomy_of, ancestor, growth_refused
+from heredity.anatomy.body import anatomy_of, growth_refused, root
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.labels import Integers
 from heredity.errors import InputError
@@ -96,7 +96,7 @@ def check_growth(genome: Genome, family: str) -> None:
     Raises:
         InputError: there is no such family, its channels are fixed, or more of them go wrong; with the reason.
     """
-    first = ancestor(genome.constructor, genome.inputs)
+    first = root(genome)
     if family not in genome.tags:
         why = next((f"channels that are fixed: {f.reason}" for f in first.anatomy.fixed if f.name == family), "none")
         known = ", ".join(genome.tags) or "there is none"
@@ -135,8 +135,8 @@ def _fill(tensors: Tensors, old: Tensors, family: Family, size: int, variant: Va
             new = torch.from_numpy(s.positions[size:].ravel())
             quiet = role == "read" and variant == "netmorph"
             spread = 0.0 if quiet else float(old[s.tensor].std(correction=0))
-            drawn = _drawn(tensors[s.tensor].index_select(s.dim, new), spread, coins)
-            tensors[s.tensor] = tensors[s.tensor].index_copy(s.dim, new, drawn)
+            values = drawn(tensors[s.tensor].index_select(s.dim, new), spread, coins)
+            tensors[s.tensor] = tensors[s.tensor].index_copy(s.dim, new, values)
     if variant == "pairs":
         for role, sign in (("read", -1.0), ("made", 1.0)):  # what both makes and reads a pair: rows agree in all of it
             for s in (s for s in layers if s.role == role):
@@ -145,6 +145,6 @@ def _fill(tensors: Tensors, old: Tensors, family: Family, size: int, variant: Va
                 tensors[s.tensor] = tensors[s.tensor].index_copy(s.dim, second, sign * half)
 
 
-def _drawn(like: torch.Tensor, spread: float, coins: torch.Generator) -> torch.Tensor:
+def drawn(like: torch.Tensor, spread: float, coins: torch.Generator) -> torch.Tensor:
     """Of a tensor's shape and type: uniform, with this standard deviation."""
     return ((torch.rand(like.shape, generator=coins) * 2 - 1) * (spread * math.sqrt(3))).to(like)

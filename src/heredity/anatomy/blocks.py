@@ -1,0 +1,206 @@
+"""Blocks: layers that have come to a network since its ancestor, each at a site, one of the network's modules.
+
+    after       y + z(y)            z(y) = project(relu(norm(expand(y)))), what the site returns being y
+    beside      y + z(x)            x being what the site takes
+    identity    relu(layer(y))      where relu of that is what follows anyway (Net2Deeper)
+
+A site stays what it is: it becomes a `Grown` of its own class, which its attributes, its tensors' names and tests of
+its type do not show; the block is a module within it. So a site must be a module that is called once, and called rather
+than read. What a block may not be put into - a module whose forward goes through all its children - a trial finds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import torch
+from msgspec import Struct
+from torch import nn
+from torch.nn import functional as F
+
+from heredity.anatomy.inputs import InputForm, example
+from heredity.errors import InputError
+
+Place = Literal["after", "beside", "identity"]
+
+
+class Block(Struct, frozen=True, forbid_unknown_fields=True):
+    """A block of a genome: `width` clusters, those of its birth, within; a kernel of so many positions a side, if any.
+
+    Blocks of a genome are sorted by the number of the `birth` in which they arose, one in each.
+    """
+
+    site: str
+    place: Place
+    birth: int
+    width: int = 0
+    kernel: int = 3
+    norm: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its module's name in the network."""
+        return f"{self.site}.{_called(self)}"
+
+
+class Site(NamedTuple):
+    """Shapes of one example, as a module takes it and as it returns it."""
+
+    taken: tuple[int, ...]
+    returned: tuple[int, ...]
+
+
+def sites_of(network: nn.Module, form: InputForm) -> dict[str, Site]:
+    """The modules that blocks may be put to, by name: those that are called once, with one tensor, and return one.
+
+    `network` takes a batch `(n, *form.shape)`.
+    """
+    calls, found = Counter[str](), dict[str, Site]()
+
+    def seen(name: str) -> Any:
+        def hook(_: nn.Module, taken: tuple[Any, ...], returned: Any) -> None:
+            calls[name] += 1
+            if len(taken) == 1 and all(isinstance(t, torch.Tensor) and t.dim() > 1 for t in (*taken, returned)):
+                found[name] = Site(tuple(taken[0].shape[1:]), tuple(returned.shape[1:]))
+
+        return hook
+
+    modules = [(name, module) for name, module in network.named_modules() if name]
+    hooks = [module.register_forward_hook(seen(name)) for name, module in modules]
+    was = [module for module in network.modules() if module.training]
+    try:
+        with torch.no_grad():
+            network.eval()(example(form, 2))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module in was:
+            module.training = True
+    return {name: site for name, site in found.items() if calls[name] == 1}
+
+
+def put(network: nn.Module, blocks: Sequence[Block], form: InputForm) -> None:
+    """Put blocks into a network, in place; their weights are torch's own initial ones.
+
+    Raises:
+        InputError: a block's site is none, or not of the shape that its place asks for.
+    """
+    if not blocks:
+        return
+    sites = sites_of(network, form)
+    for block in blocks:
+        if block.site not in sites:  # it may be in a block that has been put since
+            sites |= sites_of(network, form)
+        host = network.get_submodule(block.site) if block.site in sites else None
+        if host is None:
+            raise InputError.of(
+                "a site for a block: a module that is called once, with one tensor", block.site, "see `sites_of`"
+            )
+        if isinstance(host, nn.Sequential):
+            raise InputError.of("a site that is one layer", f"{block.site}, a sequence", "choose one of its layers")
+        host.add_module(_called(block), Added(block, host, sites[block.site]))
+        if not isinstance(host, Grown):
+            host.__class__ = _grown(type(host))
+
+
+def quiet(block: Block, name: str, like: torch.Tensor) -> torch.Tensor:
+    """A tensor of a block, by its name, of a shape and type with which the block changes nothing.
+
+    Other weights of the block may be any then: what `project` does not hear is not heard.
+    """
+    if block.place == "identity" and like.dim() > 1:
+        weight = torch.zeros_like(like)
+        weight[(..., *[block.kernel // 2] * (like.dim() - 2))].fill_diagonal_(1.0)
+        return weight
+    leaf = name.rpartition(".")[2]
+    if leaf == "running_var" or name.endswith("norm.weight"):
+        return torch.ones_like(like)
+    return torch.zeros_like(like)
+
+
+def owners(blocks: Sequence[Block]) -> Mapping[str, int]:
+    """By the prefix of its tensors' names: the birth in which a block arose."""
+    return {f"{block.name}.": block.birth for block in blocks}
+
+
+def _called(block: Block) -> str:
+    return f"grown{block.birth}"
+
+
+class Grown(nn.Module):
+    """A module with blocks: what any class becomes together with this one."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the module itself returns, and the blocks make of it, in the order in which they came."""
+        outputs = super().forward(inputs)
+        for added in [child for child in self.children() if isinstance(child, Added)]:
+            outputs = added(inputs, outputs)
+        return outputs
+
+
+@cache
+def _grown(kind: type[nn.Module]) -> type[nn.Module]:
+    return type(f"Grown{kind.__name__}", (Grown, kind), {"__module__": kind.__module__})
+
+
+class Added(nn.Module):
+    """A block at its site."""
+
+    def __init__(self, block: Block, host: nn.Module, site: Site) -> None:
+        super().__init__()
+        self.place = block.place
+        if block.place == "identity":
+            self.layer = _layer(host, site.returned, site.returned, block.kernel)
+            return
+        taken = site.taken if block.place == "beside" else site.returned
+        between = (block.width, *site.returned[1:]) if _is_map(host, site) else (*site.returned[:-1], block.width)
+        self.expand = _layer(host, taken, between, block.kernel)
+        self.norm = _norm(between, block.width, is_map=_is_map(host, site)) if block.norm else nn.Identity()
+        self.project = _layer(host, between, site.returned, block.kernel)
+
+    def forward(self, inputs: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+        """Of what the site takes and returns, what it returns from now on."""
+        if self.place == "identity":
+            return F.relu(self.layer(outputs))
+        taken = inputs if self.place == "beside" else outputs
+        return outputs + self.project(F.relu(self.norm(self.expand(taken))))
+
+
+def _is_map(host: nn.Module, site: Site) -> bool:
+    """Whether channels come first, and positions after them; else features come last."""
+    return len(site.returned) > 1 and not isinstance(host, (nn.Linear, nn.LayerNorm))
+
+
+def _norm(shape: tuple[int, ...], width: int, *, is_map: bool) -> nn.Module:
+    """A batch norm of what has this shape.
+
+    Raises:
+        InputError: features come after positions.
+    """
+    if len(shape) > 1 and not is_map:
+        raise InputError.of("no norm in a block where features come last", shape, "leave it out")
+    return {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d, 4: nn.BatchNorm3d}[len(shape)](width)
+
+
+def _layer(host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...], kernel: int) -> nn.Module:
+    """A layer from one shape to another: a convolution with padding where there are positions, else a linear one.
+
+    Raises:
+        InputError: positions do not go into each other, or the kernel is even.
+    """
+    if not _is_map(host, Site(taken, returned)):
+        if taken[:-1] != returned[:-1]:
+            raise InputError.of(
+                f"the shape {(*returned[:-1], taken[-1])} of what a block takes", taken, "choose a site"
+            )
+        return nn.Linear(taken[-1], returned[-1])
+    if kernel % 2 == 0 or len(taken) != len(returned):
+        raise InputError.of("an odd kernel, and maps as what a block takes", f"{kernel}, {taken}", "choose others")
+    stride = tuple(-(-a // b) for a, b in zip(taken[1:], returned[1:], strict=True))
+    if tuple(-(-a // s) for a, s in zip(taken[1:], stride, strict=True)) != returned[1:]:
+        raise InputError.of(f"maps that stride to {returned}", taken, "choose a site that keeps their size")
+    convolution: Any = {2: nn.Conv1d, 3: nn.Conv2d, 4: nn.Conv3d}[len(returned)]
+    return convolution(taken[0], returned[0], kernel, stride, padding=kernel // 2)

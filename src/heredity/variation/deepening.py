@@ -1,0 +1,189 @@
+"""Deepening: an offspring with a block that its parent does not have, which changes nothing until it learns.
+
+    after, beside   z = [beta -beta] relu([W; W] .)     pairs: zero whatever W and beta; the halves part as they learn
+                    z = 0 relu(W .)                     netmorph
+                    z = beta relu(W .)                  random, which changes what the network computes
+    identity        relu(I y), which is Net2Deeper
+
+`heredity.anatomy.blocks` says what places there are. W and beta are drawn from U(-s root 3, s root 3), s the standard
+deviation of the site's own weights; of a site without any, that of torch's initial weights.
+
+Sources: Painter, "Deep Neuroevolution with Shared Parameters" (METHODS F: f + z(f) deepens, x + F(x) + z(x) widens);
+Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+import torch
+
+from heredity.anatomy.blocks import Block, Place, quiet
+from heredity.anatomy.body import Ancestor, anatomy_of, root
+from heredity.anatomy.genome import Genome, Tag
+from heredity.anatomy.trial import block_problem
+from heredity.errors import InputError
+from heredity.rng import generator
+from heredity.types import Tensors
+from heredity.variation.growth import drawn
+from heredity.variation.operator import Masks, Operator, Organism, mask_digest
+
+Variant = Literal["pairs", "netmorph", "random"]
+
+PRESERVING: dict[Variant, bool] = {"pairs": True, "netmorph": True, "random": False}
+"""Whether a newborn computes what its parent does, in evaluation mode."""
+
+
+class Deepening(Operator, frozen=True, tag="deepening"):
+    """The parent with a block at a site.
+
+    `birth` is the number of the birth in which the block arises, `width` how many clusters it has within, `kernel` how
+    many positions a side its convolutions see; with a `norm`, a batch norm follows the first. An `identity` has none of
+    these but the kernel, and no variants.
+    """
+
+    site: str
+    birth: int
+    place: Place = "after"
+    width: int = 8
+    kernel: int = 3
+    norm: bool = False
+    variant: Variant = "pairs"
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise InputError.of("at least one cluster in a block", self.width, "raise it")
+        if self.place != "identity" and self.variant == "pairs" and self.width % 2:
+            raise InputError.of("an even number of clusters, which come in pairs", self.width, "add one")
+        if self.birth < 1:
+            raise InputError.of("the number of a birth after the ancestor's", self.birth, "raise it")
+
+    @property
+    def block(self) -> Block:
+        """What comes to the genome."""
+        if self.place == "identity":
+            return Block(self.site, self.place, self.birth, kernel=self.kernel)
+        return Block(self.site, self.place, self.birth, self.width, self.kernel, self.norm)
+
+    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        (parent,) = parents
+        if parent.genome.blocks and parent.genome.blocks[-1].birth >= self.birth:
+            came = f"{parent.genome.blocks[-1].birth} in the parent, {self.birth} now"
+            raise InputError.of("births that are numbered on", came, "give the offspring its own number")
+        genome = with_blocks(parent.genome, (*parent.genome.blocks, self.block))
+        if problem := block_refused(root(genome), root(parent.genome)):
+            raise InputError.of(f"a site {self.site} where a block changes nothing", problem, "choose another")
+        shapes = anatomy_of(genome).shapes
+        if unlike := [name for name, tensor in parent.tensors.items() if tuple(tensor.shape) != shapes[name]]:
+            came = f"another coupling of {unlike[0]}"
+            raise InputError.of(f"a site {self.site} where a block leaves clusters as they are", came, "choose another")
+        tensors = {**parent.tensors, **self._fresh(genome, parent.tensors, seed)}
+        return Organism(genome.with_masks(parent.genome.masks), tensors, parent.masks)
+
+    def _fresh(self, genome: Genome, old: Tensors, seed: int) -> Tensors:
+        """The tensors of the block."""
+        block, dtype = self.block, next(iter(old.values())).dtype
+        shapes = {n: shape for n, shape in anatomy_of(genome).shapes.items() if n.startswith(f"{block.name}.")}
+        tensors = {n: quiet(block, n, torch.empty(shape, dtype=dtype)) for n, shape in shapes.items()}
+        if self.place == "identity":
+            return tensors
+        initial, own = dict(root(genome).module.named_parameters()), old.get(f"{self.site}.weight")
+        coins = generator(seed, "weights")
+        for layer, dim in (("expand", 0), ("project", 1)):
+            name = f"{block.name}.{layer}.weight"
+            source = own if own is not None and own.dim() > 1 else initial[name].detach()
+            spread = 0.0 if layer == "project" and self.variant == "netmorph" else float(source.std(correction=0))
+            tensors[name] = drawn(tensors[name], spread, coins)
+            if self.variant == "pairs":
+                half = tensors[name].narrow(dim, 0, self.width // 2)
+                tensors[name] = torch.cat([half, -half if layer == "project" else half], dim)
+        return tensors
+
+
+class Flattening(Operator, frozen=True, tag="flattening"):
+    """The parent without some of its blocks, by the numbers of the births in which these arose.
+
+    What a block adds is lost; of one that has become nearly nothing that is nearly nothing.
+    """
+
+    births: tuple[int, ...]
+
+    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
+        (parent,) = parents
+        if unknown := sorted(set(self.births) - {block.birth for block in parent.genome.blocks}):
+            known = ", ".join(str(block.birth) for block in parent.genome.blocks) or "it has none"
+            raise InputError.of("births of the parent's blocks", unknown[0], f"choose among {known}")
+        stays = tuple(block for block in parent.genome.blocks if block.birth not in self.births)
+        return restricted(parent, stays)
+
+
+def with_blocks(genome: Genome, blocks: tuple[Block, ...]) -> Genome:
+    """The genome with these blocks instead: families that were there keep their clusters, new ones have a block's own.
+
+    A family is the same if it has a place in common. Masks are left out.
+    """
+    before, bare = root(genome), msgspec.structs.replace(genome, blocks=blocks, masks=None)
+    after = root(bare)
+    known = {(s.tensor, s.dim, s.positions.tobytes()): f.name for f in before.anatomy.families for s in f.slices}
+    tags: dict[str, tuple[Tag, ...]] = {}
+    for family in after.anatomy.families:
+        places = [(s.tensor, s.dim, s.positions.tobytes()) for s in family.slices]
+        same = {known[place]: None for place in places if place in known}
+        own = [genome.tags[name] for name in same]
+        tags[family.name] = own[0] if own else after.genome.tags[family.name]
+        if any(other != own[0] for other in own[1:]):
+            raise InputError.of(f"clusters that are the same in {', '.join(same)}", "others", "keep the block")
+    return msgspec.structs.replace(bare, tags=tags)
+
+
+def restricted(organism: Organism, blocks: tuple[Block, ...]) -> Organism:
+    """The organism with only these of its blocks."""
+    if blocks == organism.genome.blocks:
+        return organism
+    gone = tuple(f"{block.name}." for block in organism.genome.blocks if block not in blocks)
+    tensors = {name: tensor for name, tensor in organism.tensors.items() if not name.startswith(gone)}
+    masks: Masks = {name: mask for name, mask in organism.masks.items() if not name.startswith(gone)}
+    return Organism(with_blocks(organism.genome, blocks).with_masks(mask_digest(masks)), tensors, masks)
+
+
+def completed(organism: Organism, blocks: tuple[Block, ...]) -> Organism:
+    """The organism in the shape of a network with these blocks: of those that it lacks it has no synapse.
+
+    Blocks that it has and are not among these are left out.
+    """
+    organism = restricted(organism, tuple(block for block in organism.genome.blocks if block in blocks))
+    if blocks == organism.genome.blocks:
+        return organism
+    genome = with_blocks(organism.genome, blocks)
+    new = {name: () for name in genome.tags if name not in organism.genome.tags}
+    genome = msgspec.structs.replace(genome, tags=genome.tags | new)
+    shapes, dtype = anatomy_of(genome).shapes, next(iter(organism.tensors.values())).dtype
+    lacked = {name: shape for name, shape in shapes.items() if name not in organism.tensors}
+    tensors = organism.tensors | {name: torch.zeros(shape, dtype=dtype) for name, shape in lacked.items()}
+    masks = organism.masks | {name: torch.zeros(shape, dtype=torch.bool) for name, shape in lacked.items()}
+    return Organism(genome.with_masks(organism.genome.masks), tensors, masks)
+
+
+def common_blocks(genomes: Sequence[Genome], needed: int) -> tuple[Block, ...]:
+    """The blocks that so many have, in the order of their births; one within another only with that one."""
+    counts = Counter(block for genome in genomes for block in genome.blocks)
+    common: list[Block] = []
+    for block in sorted((block for block, count in counts.items() if count >= needed), key=lambda block: block.birth):
+        hosts = [other for other in counts if block.site.startswith(f"{other.name}.")]
+        if all(host in common for host in hosts):
+            common.append(block)
+    return tuple(common)
+
+
+@lru_cache(maxsize=4096)
+def block_refused(after: Ancestor, before: Ancestor) -> str | None:
+    """Why the last block of a network may not be there; None if it may. Tried once per process."""
+    block = after.genome.blocks[-1]
+    coupled = [s for f in after.anatomy.families for s in f.slices if s.tensor == f"{block.name}.layer.weight"]
+    if any(s.positions.shape[1] > 1 for s in coupled):
+        return "channels that an identity would part go together"
+    return block_problem(after.module, before.module, after.genome.blocks[-1], after.genome.inputs)
