@@ -33,6 +33,10 @@ class StoreError(HeredityError, OSError):
     """The run's folder cannot be read or written: locked, newer, damaged, full, read-only."""
 
 
+class BusyError(StoreError):
+    """Another process has the run's folder."""
+
+
 class ReplayError(HeredityError, RuntimeError):
     """The strategy, replayed from the recorded history, asks for other births than the recorded ones."""
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from heredity.reproduce import names
 from heredity.reproduce.plan import Plan
 from heredity.reproduce.study import Study
+from heredity.store.folder import RunFolder
 
 from .conftest import Heredity
 
@@ -44,6 +45,22 @@ def test_a_study_and_its_second_call(heredity: Heredity, tmp_path: Path) -> None
     assert [(out / name).read_bytes() for name in ("table.csv", "generations.csv")] == tables
     code, verified, _ = heredity("verify", out / "mnist-paper-0")
     assert (code, verified) == (0, "3 individuals verified, 0 differences\n")
+
+
+@pytest.mark.usefixtures("study")
+def test_a_run_that_another_process_has_is_left_to_it(heredity: Heredity, tmp_path: Path) -> None:
+    arguments = ("reproduce", "synaptic-clusters", "--preset", "both", "--out", tmp_path / "study")
+    busy = tmp_path / "study" / "mnist-paper-0"
+    busy.mkdir(parents=True)
+    with RunFolder(busy).lock():
+        code, said, complaint = heredity(*arguments)
+    assert (code, complaint) == (0, "")
+    assert "\nleft to the process that has it: expected no other run in " in said
+    assert "\nmnist-best-0, run 2 of 2: " in said
+    measured = sorted(path.stem for path in (tmp_path / "study" / "measured").iterdir())
+    assert measured == ["mnist-best-0"]
+    assert heredity(*arguments)[0] == 0
+    assert (tmp_path / "study" / "measured" / "mnist-paper-0.json").exists()
 
 
 def test_an_interruption_is_resumable(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

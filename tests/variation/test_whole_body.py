@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import get_args
 
 import hypothesis.strategies as st
@@ -222,5 +223,10 @@ class WholeBody(RuleBasedStateMachine):
         assert self.outputs(organism).isfinite().all()
 
 
+LONG = "HEREDITY_LONG" in os.environ
+"""Whether there is time: 120 lines of descent of up to 25 steps, half an hour or more."""
+
 TestWholeBody = WholeBody.TestCase
-TestWholeBody.settings = settings(max_examples=10, stateful_step_count=8, deadline=None)
+TestWholeBody.settings = settings(
+    max_examples=120 if LONG else 10, stateful_step_count=25 if LONG else 8, deadline=None, derandomize=LONG
+)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 from heredity.cli.anatomy import console_for_tables, table_of
 from heredity.cli.quantities import show_count, show_share
+from heredity.errors import BusyError
 from heredity.reproduce.page import write_page
 from heredity.reproduce.plan import Plan
 from heredity.reproduce.tables import Line, not_run, summary, write_tables
@@ -24,6 +25,8 @@ Narrated = Callable[[int | None], AbstractContextManager[Listener]]
 def carry_out(plan: Plan, narrated: Narrated) -> None:
     """Runs what is not measured yet, writing tables and page after each run; then tells what came of the study.
 
+    A run that another process has is left to it, so that several may work on one study.
+
     Raises:
         HeredityError: see `Plan.live`.
     """
@@ -33,8 +36,12 @@ def carry_out(plan: Plan, narrated: Narrated) -> None:
         if plan.is_measured(part):
             continue
         print(f"{part.name}, run {number} of {len(parts)}: {part.arm.says}", flush=True)
-        with narrated(plan.generations(part)) as listener:
-            plan.live(part, listener)
+        try:
+            with narrated(plan.generations(part)) as listener:
+                plan.live(part, listener)
+        except BusyError as error:
+            print(f"left to the process that has it: {error}", flush=True)
+            continue
         outcome = plan.outcome()
         write_tables(plan, outcome)
         write_page(plan, outcome)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from heredity.errors import StoreError
+from heredity.errors import BusyError, StoreError
 from heredity.store.files import io_errors, make_folder, write_atomically
 
 Record = TypeVar("Record")
@@ -70,7 +70,8 @@ class RunFolder:
         """Reserves the folder for this process until the lock is released or the process ends, however it ends.
 
         Raises:
-            StoreError: another process has it, or the folder is missing or read-only.
+            BusyError: another process has it.
+            StoreError: the folder is missing or read-only.
         """
         return Lock(self.path)
 
@@ -93,7 +94,7 @@ class Lock:
                 self.release()
                 if not isinstance(error, BlockingIOError):
                     raise
-                raise StoreError(
+                raise BusyError(
                     f"expected no other run in {folder}; came one in process {holder}; wait for it or stop it, "
                     f"or choose another folder"
                 ) from error
