@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from heredity.anatomy import body
 from heredity.anatomy.blocks import Place, sites_of
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors, root
 from heredity.anatomy.constructor import describe
@@ -25,7 +26,7 @@ from heredity.variation import AnyOperator
 from heredity.variation.deepening import PRESERVING, Deepening, Flattening, Variant
 from heredity.variation.environment import Environment
 from heredity.variation.growth import Widening
-from heredity.variation.operator import Organism
+from heredity.variation.operator import Organism, weights_digest
 from heredity.variation.removal import remove
 from heredity.variation.synthesis import Synthesis
 
@@ -79,6 +80,20 @@ def test_variants_differ_in_what_they_change() -> None:
         scale = float(parent.tensors["stage2.1.conv2.weight"].std())
         assert float(expand.std()) == pytest.approx(scale, rel=0.1)
         assert float(project.std()) == pytest.approx(0.0 if variant == "netmorph" else scale, rel=0.1)
+
+
+def test_a_block_follows_from_its_seed() -> None:
+    """Whatever has been drawn before, and whether or not its network has been built already."""
+    parent = founder("lenet5")
+    for site, scale in (("conv1", float(parent.tensors["conv1.weight"].std())), ("relu1", (3 * 6 * 9) ** -0.5)):
+        first, again, other = (Deepening(site, 1, width=64).conceive([parent], seed) for seed in (3, 3, 4))
+        body._ancestor.cache_clear()  # pyright: ignore[reportPrivateUsage]  # as in another process
+        torch.manual_seed(1)
+        anew = Deepening(site, 1, width=64).conceive([parent], 3)
+        name = f"{site}.grown1.expand.weight"
+        assert weights_digest(first) == weights_digest(again) == weights_digest(anew)
+        assert not torch.equal(first.tensors[name], other.tensors[name])
+        assert float(first.tensors[name].std()) == pytest.approx(scale, rel=0.1)
 
 
 def test_the_halves_of_a_block_part_as_they_learn() -> None:

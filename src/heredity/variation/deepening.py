@@ -6,7 +6,7 @@
     identity        relu(I y), which is Net2Deeper
 
 `heredity.anatomy.blocks` says what places there are. W and beta are drawn from U(-s root 3, s root 3), s the standard
-deviation of the site's own weights; of a site without any, that of torch's initial weights.
+deviation of the site's own weights; of a site without any, 1/root(3 inputs), that of torch's initial weights.
 
 Sources: Painter, "Deep Neuroevolution with Shared Parameters" (METHODS F: f + z(f) deepens, x + F(x) + z(x) widens);
 Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
@@ -14,6 +14,7 @@ Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -91,13 +92,13 @@ class Deepening(Operator, frozen=True, tag="deepening"):
         tensors = {n: quiet(block, n, torch.empty(shape, dtype=dtype)) for n, shape in shapes.items()}
         if self.place == "identity":
             return tensors
-        initial, own = dict(root(genome).module.named_parameters()), old.get(f"{self.site}.weight")
-        coins = generator(seed, "weights")
+        own, coins = old.get(f"{self.site}.weight"), generator(seed, "weights")
+        known = None if own is None or own.dim() < 2 else float(own.std(correction=0))
         for layer, dim in (("expand", 0), ("project", 1)):
             name = f"{block.name}.{layer}.weight"
-            source = own if own is not None and own.dim() > 1 else initial[name].detach()
-            spread = 0.0 if layer == "project" and self.variant == "netmorph" else float(source.std(correction=0))
-            tensors[name] = drawn(tensors[name], spread, coins)
+            spread = known or 1 / math.sqrt(3 * math.prod(shapes[name][1:]))
+            silent = layer == "project" and self.variant == "netmorph"
+            tensors[name] = drawn(tensors[name], 0.0 if silent else spread, coins)
             if self.variant == "pairs":
                 half = tensors[name].narrow(dim, 0, self.width // 2)
                 tensors[name] = torch.cat([half, -half if layer == "project" else half], dim)
