@@ -81,6 +81,11 @@ class Groups:
         return found
 
     @cached_property
+    def by_tensor(self) -> list[tuple[str, list[Part]]]:
+        """The parts of each tensor."""
+        return [(name, list(own)) for name, own in itertools.groupby(self.parts, lambda part: part.name)]
+
+    @cached_property
     def index(self) -> torch.Tensor:
         """The group of each position of all parts, one part after the other."""
         return torch.cat([place for by_dim in self.places.values() for place in by_dim.values()])
@@ -110,8 +115,11 @@ class Groups:
         if not isinstance(norm, str):
             return torch.cat([_checked(norm, self.gathered(weights, family)) for family in self.families])
         parts: list[torch.Tensor] = []
-        for name, own in itertools.groupby(self.parts, lambda part: part.name):
+        for name, own in self.by_tensor:
             weight = weights[name].detach()
+            if norm in ("l2", "rms") and len(own) == 1 and own[0].rest and own[0].view[0] != 1:
+                parts.append(torch.linalg.vector_norm(weight, dim=own[0].rest).square_())  # in one pass
+                continue
             values = weight.abs() if norm in ("l1", "max") else weight.square()
             parts += [_over(values, part.rest, largest=norm == "max") for part in own]
         values = torch.cat(parts)
