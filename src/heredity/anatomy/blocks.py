@@ -56,24 +56,30 @@ class Site(NamedTuple):
 def sites_of(network: nn.Module, form: InputForm) -> dict[str, Site]:
     """The modules that blocks may be put to, by name: those that are called once, with one tensor, and return one.
 
-    `network` takes a batch `(n, *form.shape)`.
+    `network` takes a batch `(n, *form.shape)`; so must its sites, examples first.
     """
+    found = [_met(network, form, batch) for batch in (2, 3)]  # what is not a batch's size both times is no example
+    return {name: site for name, site in found[0].items() if found[1].get(name) == site}
+
+
+def _met(network: nn.Module, form: InputForm, batch: int) -> dict[str, Site]:
+    """Sites, by one forward pass of so many examples."""
     calls, found = Counter[str](), dict[str, Site]()
 
     def seen(name: str) -> Any:
         def hook(_: nn.Module, taken: tuple[Any, ...], returned: Any) -> None:
             calls[name] += 1
-            if len(taken) == 1 and all(isinstance(t, torch.Tensor) and t.dim() > 1 for t in (*taken, returned)):
+            met = (*taken, returned)
+            if len(met) == 2 and all(isinstance(t, torch.Tensor) and t.dim() > 1 and len(t) == batch for t in met):
                 found[name] = Site(tuple(taken[0].shape[1:]), tuple(returned.shape[1:]))
 
         return hook
 
-    modules = [(name, module) for name, module in network.named_modules() if name]
-    hooks = [module.register_forward_hook(seen(name)) for name, module in modules]
+    hooks = [m.register_forward_hook(seen(name)) for name, m in network.named_modules() if name]
     was = [module for module in network.modules() if module.training]
     try:
         with torch.no_grad():
-            network.eval()(example(form, 2))
+            network.eval()(example(form, batch))
     finally:
         for hook in hooks:
             hook.remove()
