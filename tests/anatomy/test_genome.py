@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from heredity.anatomy.blocks import Block
 from heredity.anatomy.constructor import Constructor
-from heredity.anatomy.genome import Genome, digest, positions
+from heredity.anatomy.genome import Genome, positions
 from heredity.anatomy.inputs import InputForm
 
 
@@ -26,9 +27,10 @@ def test_whatever_differs_gives_another_digest(genome: Genome) -> None:
         genome.with_masks("f" * 16),
         msgspec.structs.replace(genome, inputs=InputForm((1, 8, 8))),
         msgspec.structs.replace(genome, constructor=Constructor("sample", {"width": 4}, "0" * 16)),
+        msgspec.structs.replace(genome, blocks=(Block("a", "after", 3, 4),)),
+        msgspec.structs.replace(genome, blocks=(Block("a", "beside", 3, 4),)),
     ]
-    assert len({g.digest for g in (genome, *others)}) == 5
-    assert digest(genome) == genome.digest
+    assert len({g.digest for g in (genome, *others)}) == 7
 
 
 def test_positions_among_all(genome: Genome) -> None:

@@ -18,7 +18,7 @@ from heredity.anatomy.blocks import Place, sites_of
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors, root
 from heredity.anatomy.canonical import canonicalise
 from heredity.anatomy.constructor import describe
-from heredity.anatomy.genome import Genome, digest
+from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import example
 from heredity.anatomy.trial import silenced
 from heredity.errors import InputError
@@ -191,7 +191,7 @@ class WholeBody(RuleBasedStateMachine):
         genome = msgspec.json.decode(msgspec.json.encode(self.organism.genome), type=Genome)
         loaded = Organism(genome, tensors, masks)
         assert genome == self.organism.genome
-        assert genome.digest == digest(self.organism.genome)
+        assert genome.digest == self.organism.genome.digest
         assert weights_digest(loaded) == weights_digest(self.organism)
         assert torch.equal(self.outputs(loaded), self.outputs(self.organism))
         self.organism = loaded

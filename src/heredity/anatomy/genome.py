@@ -34,8 +34,8 @@ class Genome(Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Equal genomes have equal digests, on every machine."""
-        return digest(self)
+        """Equal genomes have equal digests, on every machine and in every version."""
+        return digest(self if self.blocks else _Blockless(self.constructor, self.inputs, self.tags, self.masks))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -50,6 +50,15 @@ class Genome(Struct, frozen=True):
     def with_masks(self, masks: str | None) -> Genome:
         """The same shape with these synapse masks (a digest)."""
         return msgspec.structs.replace(self, masks=masks)
+
+
+class _Blockless(Struct, frozen=True):
+    """A genome as it was before there were blocks."""
+
+    constructor: Constructor
+    inputs: InputForm
+    tags: dict[str, tuple[Tag, ...]]
+    masks: str | None
 
 
 def digest(record: Any) -> str:
