@@ -187,6 +187,8 @@ def test_relatives_share_the_blocks_that_enough_of_them_have() -> None:
         ({"width": 0}, "at least one cluster in a block; came 0"),
         ({"width": 3}, "an even number of clusters, which come in pairs; came 3"),
         ({"birth": 0}, "a birth after the ancestor's; came 0"),
+        ({"kernel": 2}, "an odd kernel of at least 1; came 2"),
+        ({"kernel": -1}, "an odd kernel of at least 1; came -1"),
     ],
 )
 def test_what_is_no_block(given: dict[str, int], expected: str) -> None:

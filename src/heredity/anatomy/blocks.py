@@ -195,7 +195,7 @@ def _layer(host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...], k
     """A layer from one shape to another: a convolution with padding where there are positions, else a linear one.
 
     Raises:
-        InputError: positions do not go into each other, or the kernel is even.
+        InputError: positions do not go into each other.
     """
     if not _is_map(host, Site(taken, returned)):
         if taken[:-1] != returned[:-1]:
@@ -203,8 +203,8 @@ def _layer(host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...], k
                 f"the shape {(*returned[:-1], taken[-1])} of what a block takes", taken, "choose a site"
             )
         return nn.Linear(taken[-1], returned[-1])
-    if kernel % 2 == 0 or len(taken) != len(returned):
-        raise InputError.of("an odd kernel, and maps as what a block takes", f"{kernel}, {taken}", "choose others")
+    if len(taken) != len(returned):
+        raise InputError.of("maps as what a block takes", taken, "choose another site")
     stride = tuple(-(-a // b) for a, b in zip(taken[1:], returned[1:], strict=True))
     if tuple(-(-a // s) for a, s in zip(taken[1:], stride, strict=True)) != returned[1:]:
         raise InputError.of(f"maps that stride to {returned}", taken, "choose a site that keeps their size")

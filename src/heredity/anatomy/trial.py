@@ -107,7 +107,7 @@ class Trial:
         try:
             return _outputs(self._network, plan.apply(self._weights), self._batch, follows)
         except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return _told(error)
 
 
 def growth_problem(module: nn.Module, anatomy: Anatomy, family: str, batch: torch.Tensor) -> str | None:
@@ -123,7 +123,7 @@ def growth_problem(module: nn.Module, anatomy: Anatomy, family: str, batch: torc
         kept = {family: np.arange(anatomy.sizes[family])}
         came = _outputs(module, silenced(plan.apply(weights), grown, kept), batch, grown.follows)
     except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return _told(error)
     return _unlike(came, expected)
 
 
@@ -144,13 +144,18 @@ def _unlike(came: torch.Tensor, expected: torch.Tensor) -> str | None:
     return None if difference <= TOLERANCE else f"outputs differ by {difference:.1e}"
 
 
+def _told(error: Exception) -> str:
+    """What a network raised, in a line."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
 def _reason(problem: str) -> str:
     return f"removal trial: {problem}"
 
 
-def random_weights(module: nn.Module, anatomy: Anatomy) -> Tensors:
+def random_weights(module: nn.Module, anatomy: Anatomy, seed: int = 0) -> Tensors:
     """Weights in float64 that let signals of about size one through, so that nothing hides behind zeros and ones."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     weights: Tensors = {}
     for name in tensors_of(module):
         shape = anatomy.shapes[name]
@@ -248,28 +253,23 @@ def _alternatives(follows: Sequence[Follow]) -> Iterator[Sequence[Follow]]:
         yield from ([follow] for follow in follows)
 
 
-def block_problem(after: nn.Module, before: nn.Module, block: Block, form: InputForm) -> str | None:
-    """What goes wrong in a network with a block that adds nothing, or is an identity; nothing if nothing does."""
+def block_problem(after: nn.Module, before: nn.Module, anatomy: Anatomy, block: Block, form: InputForm) -> str | None:
+    """What goes wrong in a network with a block that adds nothing, or is an identity; nothing if nothing does.
+
+    `anatomy` is that of the network before.
+    """
     batch = example(form, 2, dtype=torch.float64)
     # an identity under a relu goes unnoticed as long as nothing happens to be negative
     for seed in range(DRAWS if block.place == "identity" else 1):
-        weights = _signed_weights(before, seed)
+        weights = random_weights(before, anatomy, seed)
+        for name in weights:
+            if name.endswith(("bias", "mean")):
+                weights[name] = 2 * (weights[name] - 1)
         added = {name: quiet(block, name, t.double()) for name, t in tensors_of(after).items() if name not in weights}
         try:
             expected, came = _outputs(before, weights, batch), _outputs(after, weights | added, batch)
         except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return _told(error)
         if problem := _unlike(came, expected):
             return problem
     return None
-
-
-def _signed_weights(module: nn.Module, seed: int) -> Tensors:
-    """Weights in float64 under which what a network computes is of either sign; norms scale by something positive."""
-    generator = torch.Generator().manual_seed(seed)
-    weights: Tensors = {}
-    for name, tensor in tensors_of(module).items():
-        drawn = torch.randn(tensor.shape, generator=generator).double()
-        signed = tensor.dim() > 1 or name.endswith(("bias", "mean"))
-        weights[name] = drawn / math.sqrt(max(math.prod(tensor.shape[1:]), 1)) if signed else drawn.abs() + 0.5
-    return weights

@@ -99,7 +99,8 @@ def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], v
 
 def _choices(kind: Any, error: str) -> tuple[Any, ...]:
     """What there is to choose from where an error says that a value, or a field, is not of the known; else nothing."""
-    for name in re.findall(r"\w+", place[1]) if (place := re.search(r"at `\$([\w.]*)", error)) else ():
+    place = re.search(r"at `\$([\w.]*)", error)
+    for name in re.findall(r"\w+", place[1] if place else ""):
         kind = next((field.type for one in _structs(kind) for field in fields(one) if field.name == name), None)
     if "unknown field" in error:
         return tuple(field.name for one in _structs(kind) for field in fields(one))

@@ -1,4 +1,4 @@
-"""MixturePenalty of densities as priors on norms: penalty, gradient, responsibilities, and fitting one to norms.
+"""Mixtures of densities as priors on norms: penalty, gradient, responsibilities, and fitting one to norms.
 
     R(w) = - sum_g log sum_j alpha_j F_j(w_g; mu_j, sigma_j)               (patent JP7085158B2; the sign: METHODS D)
     dR/dw_g = - sum_j r_gj d log F_j / dw_g,   r_gj = alpha_j F_j / sum_k alpha_k F_k

@@ -6,7 +6,7 @@
     group-lasso   R = sum_g w_g, or with `sized` sum_g sqrt(n_g) w_g
     mixture       R = - sum_g log sum_j alpha_j F_j(w_g; mu_j, sigma_j), see `mixture.py`
 
-w_g is the group parameter. MixturePenalty are the same for all layers, or one for each family.
+w_g is the group parameter. Mixtures are the same for all layers, or one for each family.
 
 Units. Norms of layers do not compare, so w_g may be measured in its family's `units`. A group then counts as much as
 its weights' squares at one unit, so that whatever the norm, the layer and the size of its groups a Gaussian at zero

@@ -60,6 +60,8 @@ class Deepening(Operator, frozen=True, tag="deepening"):
             raise InputError.of("at least one cluster in a block", self.width, "raise it")
         if self.place != "identity" and self.variant == "pairs" and self.width % 2:
             raise InputError.of("an even number of clusters, which come in pairs", self.width, "add one")
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise InputError.of("an odd kernel of at least 1", self.kernel, "choose 1, 3, 5 ...")
         if self.birth < 1:
             raise InputError.of("the number of a birth after the ancestor's", self.birth, "raise it")
 
@@ -187,4 +189,4 @@ def block_refused(after: Ancestor, before: Ancestor) -> str | None:
     coupled = [s for f in after.anatomy.families for s in f.slices if s.tensor == f"{block.name}.layer.weight"]
     if any(s.positions.shape[1] > 1 for s in coupled):
         return "channels that an identity would part go together"
-    return block_problem(after.module, before.module, after.genome.blocks[-1], after.genome.inputs)
+    return block_problem(after.module, before.module, before.anatomy, block, after.genome.inputs)

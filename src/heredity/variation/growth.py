@@ -66,7 +66,7 @@ class Widening(Operator, frozen=True, tag="widening"):
         copied = rng.integers(size, size=self.clusters)
         if self.variant == "pairs":
             copied[1::2] = copied[::2]
-        if PRESERVING[self.variant] and self.variant != "netmorph":
+        if self.variant in ("pairs", "net2wider"):
             _check_untied(anatomy.by_name[self.family], self.variant)
         grown, plan = anatomy.widened({self.family: copied})
         tensors, masks = plan.apply(parent.tensors), plan.apply(parent.masks)
