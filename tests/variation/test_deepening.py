@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from typing import get_args
+from collections import Counter
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -13,11 +15,13 @@ import torch
 from torch import nn
 
 from heredity.anatomy import body
-from heredity.anatomy.blocks import Place, sites_of
+from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.blocks import Block, Place, sites_of
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors, root
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.export.onnx import to_onnx
 from heredity.measures.size import params
@@ -70,6 +74,34 @@ def test_blocks_anywhere_in_fresh_pruned_and_grown_networks(name: str) -> None:
     assert there >= len(chosen), "after a site there can be a block nearly always"
 
 
+def shape_of(anatomy: Anatomy) -> dict[str, object]:
+    """What an anatomy says, whatever the order in which it says it; what is fixed is said of sites."""
+    families = {
+        f.name: {(s.tensor, s.dim, s.role, s.run): s.positions.tolist() for s in f.slices} for f in anatomy.families
+    }
+    said = {name: getattr(anatomy, name) for name in ("shapes", "parameters", "positions", "outputs", "folds", "work")}
+    return {**said, "families": families, "follows": set(anatomy.follows)}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_anatomy_that_is_composed_is_the_one_that_a_trace_finds(name: str) -> None:
+    fresh = root(founder(name).genome)
+    met = Counter[bool]()
+    sites = [site for site in fresh.sites if not isinstance(fresh.module.get_submodule(site), nn.Sequential)]
+    chosen = sites if len(sites) < 10 else sites[:: len(sites) // 8]
+    for (number, site), place in itertools.product(enumerate(chosen), ("after", "beside")):
+        kernels, norm = ((1, 3), (3,), (1, 0), (5,))[number % 4], number % 2 == 1
+        with contextlib.suppress(InputError):
+            grown = ancestor(
+                fresh.genome.constructor, fresh.genome.inputs, (Block(site, place, 1, 2, kernels, norm=norm),)
+            )
+            met[grown.composed] += 1
+            if grown.composed:
+                assert shape_of(grown.anatomy) == shape_of(trace(grown.module, fresh.genome.inputs)), (site, place)
+                assert grown.sites == sites_of(grown.module, fresh.genome.inputs)
+    assert met[True] or not any(type(m) in (nn.Linear, nn.Conv2d, nn.Conv1d) for m in fresh.module.modules())
+
+
 def test_variants_differ_in_what_they_change() -> None:
     parent = founder("resnet20")
     for variant, place in itertools.product(VARIANTS, ("after", "beside")):
@@ -77,7 +109,10 @@ def test_variants_differ_in_what_they_change() -> None:
         assert (apart(parent, child) <= TOLERANCE) == PRESERVING[variant]
         assert params(anatomy_of(child.genome)) > params(anatomy_of(parent.genome))
         name = "stage2.1.conv2.grown3"
-        expand, project = child.tensors[f"{name}.expand.weight"], child.tensors[f"{name}.project.weight"]
+        expand, project = (
+            child.tensors[f"{name}.branches.0.expand.weight"],
+            child.tensors[f"{name}.branches.0.project.weight"],
+        )
         scale = float(parent.tensors["stage2.1.conv2.weight"].std())
         assert float(expand.std()) == pytest.approx(scale, rel=0.1)
         assert float(project.std()) == pytest.approx(0.0 if variant == "netmorph" else scale, rel=0.1)
@@ -91,7 +126,7 @@ def test_a_block_follows_from_its_seed() -> None:
         body._ancestor.cache_clear()  # pyright: ignore[reportPrivateUsage]  # as in another process
         torch.manual_seed(1)
         anew = Deepening(site, 1, width=64).conceive([parent], 3)
-        name = f"{site}.grown1.expand.weight"
+        name = f"{site}.grown1.branches.0.expand.weight"
         assert weights_digest(first) == weights_digest(again) == weights_digest(anew)
         assert not torch.equal(first.tensors[name], other.tensors[name])
         assert float(first.tensors[name].std()) == pytest.approx(scale, rel=0.1)
@@ -100,7 +135,9 @@ def test_a_block_follows_from_its_seed() -> None:
 def test_the_halves_of_a_block_part_as_they_learn() -> None:
     child = Deepening("conv1", 1, width=4).conceive([founder("lenet5")], 0)
     network = build(child.genome, {n: t.float() for n, t in child.tensors.items()})
-    expand, project = (network.get_parameter(f"conv1.grown1.{name}.weight") for name in ("expand", "project"))
+    expand, project = (
+        network.get_parameter(f"conv1.grown1.branches.0.{name}.weight") for name in ("expand", "project")
+    )
     assert torch.equal(expand[:2], expand[2:])
     assert torch.equal(project[:, :2], -project[:, 2:])
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -117,7 +154,12 @@ def test_a_site_stays_what_it_is() -> None:
     assert isinstance(site, nn.Conv2d)
     assert site.out_channels == 6
     names = {name for name, _ in network.named_parameters()}
-    assert names >= {"conv1.weight", "conv1.bias", "conv1.grown1.expand.weight", "conv1.grown1.project.bias"}
+    assert names >= {
+        "conv1.weight",
+        "conv1.bias",
+        "conv1.grown1.branches.0.expand.weight",
+        "conv1.grown1.branches.0.project.bias",
+    }
     assert names == set(network.state_dict())
 
 
@@ -125,7 +167,7 @@ def test_clusters_of_a_block_come_and_go_like_others() -> None:
     """They have the block's birth in their tags; pruned, widened and stacked they compute what they should."""
     parent = founder("lenet5")
     child = Deepening("conv1", 5, width=4).conceive([parent], 0)
-    inside = "conv1.grown5.expand"
+    inside = "conv1.grown5.branches.0.expand"
     assert child.genome.tags[inside] == ((5, 0), (5, 1), (5, 2), (5, 3))
     assert {name: own for name, own in child.genome.tags.items() if name != inside} == parent.genome.tags
     smaller = remove(child, anatomy_of(child.genome), {inside: np.array([0, 2]), "conv2": np.arange(7)})
@@ -133,7 +175,7 @@ def test_clusters_of_a_block_come_and_go_like_others() -> None:
     larger = Widening(inside, 2, 6).conceive([smaller], 0)
     assert larger.genome.tags[inside] == ((5, 0), (5, 2), (6, 0), (6, 1))
     stacked = Deepening("conv1", 7, "beside", width=2).conceive([larger], 0)
-    deeper = Deepening("conv1.grown7.expand", 8, width=2).conceive([stacked], 0)
+    deeper = Deepening("conv1.grown7.branches.0.expand", 8, width=2).conceive([stacked], 0)
     assert [block.birth for block in deeper.genome.blocks] == [5, 7, 8]
     assert apart(smaller, deeper) <= TOLERANCE
 
@@ -176,9 +218,11 @@ def test_relatives_share_the_blocks_that_enough_of_them_have() -> None:
     most = Synthesis(Environment(1.0), chi=0.5).conceive([one, other], 0)
     assert most.genome.blocks == one.genome.blocks
     assert {*most.genome.tags["fc1"]} <= {*other.genome.tags["fc1"]}
-    assert most.genome.tags["conv2.grown2.expand"] == one.genome.tags["conv2.grown2.expand"]
+    assert most.genome.tags["conv2.grown2.branches.0.expand"] == one.genome.tags["conv2.grown2.branches.0.expand"]
     assert not most.masks
-    assert torch.equal(most.tensors["conv2.grown2.expand.weight"], one.tensors["conv2.grown2.expand.weight"])
+    stayed = torch.tensor([one.genome.tags["conv2"].index(tag) for tag in most.genome.tags["conv2"]])
+    name = "conv2.grown2.branches.0.expand.weight"
+    assert torch.equal(most.tensors[name], one.tensors[name][:, stayed])
 
 
 @pytest.mark.parametrize(
@@ -187,11 +231,13 @@ def test_relatives_share_the_blocks_that_enough_of_them_have() -> None:
         ({"width": 0}, "at least one cluster in a block; came 0"),
         ({"width": 3}, "an even number of clusters, which come in pairs; came 3"),
         ({"birth": 0}, "a birth after the ancestor's; came 0"),
-        ({"kernel": 2}, "an odd kernel of at least 1; came 2"),
-        ({"kernel": -1}, "an odd kernel of at least 1; came -1"),
+        ({"kernels": (2,)}, r"odd kernels, or 0 for a branch that pools; came \(2,\)"),
+        ({"kernels": (-1,)}, r"odd kernels, or 0 for a branch that pools; came \(-1,\)"),
+        ({"kernels": ()}, r"odd kernels, or 0 for a branch that pools; came \(\)"),
+        ({"kernels": (1, 3), "place": "identity"}, r"one odd kernel of an identity; came \(1, 3\)"),
     ],
 )
-def test_what_is_no_block(given: dict[str, int], expected: str) -> None:
+def test_what_is_no_block(given: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         Deepening(**{"site": "conv1", "birth": 1} | given)
 

@@ -1,8 +1,11 @@
 """Blocks: layers that have come to a network since its ancestor, each at a site, one of the network's modules.
 
-    after       y + z(y)            z(y) = project(relu(norm(expand(y)))), what the site returns being y
-    beside      y + z(x)            x being what the site takes
+    after       y + z(y)            z(y) = the sum over branches of project(relu(norm(expand(y)))), y = site(x)
+    beside      y + z(x)
     identity    relu(layer(y))      where relu of that is what follows anyway (Net2Deeper)
+
+A block of several branches is an Inception module: what a kernel of 1 makes of branches side by side is the sum of what
+it makes of each.
 
 A site stays what it is: it becomes a `Grown` of its own class, which its attributes, its tensors' names and tests of
 its type do not show; the block is a module within it. So a site must be a module that is called once, and called rather
@@ -28,16 +31,17 @@ Place = Literal["after", "beside", "identity"]
 
 
 class Block(Struct, frozen=True, forbid_unknown_fields=True):
-    """A block of a genome: `width` clusters, those of its birth, within; a kernel of so many positions a side, if any.
+    """A block of a genome: a branch for each of `kernels`, so many positions a side; `width` clusters within a branch.
 
-    Blocks of a genome are sorted by the number of the `birth` in which they arose, one in each.
+    A kernel of 0 is a maximum over 3 positions a side, and a kernel of 1. A single branch projects with its own kernel,
+    several with 1. Blocks of a genome are sorted by the number of the `birth` in which they arose, one in each.
     """
 
     site: str
     place: Place
     birth: int
     width: int = 0
-    kernel: int = 3
+    kernels: tuple[int, ...] = (3,)
     norm: bool = False
 
     @property
@@ -88,28 +92,26 @@ def _met(network: nn.Module, form: InputForm, batch: int) -> dict[str, Site]:
     return {name: site for name, site in found.items() if calls[name] == 1}
 
 
-def put(network: nn.Module, blocks: Sequence[Block], form: InputForm) -> None:
-    """Put blocks into a network, in place; their weights are torch's own initial ones.
+def put(network: nn.Module, block: Block, sites: Mapping[str, Site]) -> Added:
+    """Put a block into a network, in place, and give it; its weights are torch's own initial ones.
+
+    `sites` are the network's (`sites_of`).
 
     Raises:
         InputError: a block's site is none, or not of the shape that its place asks for.
     """
-    if not blocks:
-        return
-    sites = sites_of(network, form)
-    for block in blocks:
-        if block.site not in sites:  # it may be in a block that has been put since
-            sites |= sites_of(network, form)
-        host = network.get_submodule(block.site) if block.site in sites else None
-        if host is None:
-            raise InputError.of(
-                "a site for a block: a module that is called once, with one tensor", block.site, "see `sites_of`"
-            )
-        if isinstance(host, nn.Sequential):
-            raise InputError.of("a site that is one layer", f"{block.site}, a sequence", "choose one of its layers")
-        host.add_module(_called(block), Added(block, host, sites[block.site]))
-        if not isinstance(host, Grown):
-            host.__class__ = _grown(type(host))
+    if block.site not in sites:
+        raise InputError.of(
+            "a site for a block: a module that is called once, with one tensor", block.site, "see `sites_of`"
+        )
+    host = network.get_submodule(block.site)
+    if isinstance(host, nn.Sequential):
+        raise InputError.of("a site that is one layer", f"{block.site}, a sequence", "choose one of its layers")
+    added = Added(block, host, sites[block.site])
+    host.add_module(_called(block), added)
+    if not isinstance(host, Grown):
+        host.__class__ = _grown(type(host))
+    return added
 
 
 def quiet(block: Block, name: str, like: torch.Tensor) -> torch.Tensor:
@@ -119,7 +121,7 @@ def quiet(block: Block, name: str, like: torch.Tensor) -> torch.Tensor:
     """
     if block.place == "identity" and like.dim() > 1:
         weight = torch.zeros_like(like)
-        weight[(..., *[block.kernel // 2] * (like.dim() - 2))].fill_diagonal_(1.0)
+        weight[(..., *[block.kernels[0] // 2] * (like.dim() - 2))].fill_diagonal_(1.0)
         return weight
     leaf = name.rpartition(".")[2]
     if leaf == "running_var" or name.endswith("norm.weight"):
@@ -147,37 +149,87 @@ class Grown(nn.Module):
         return outputs
 
 
+def original_class(host: nn.Module) -> type[nn.Module]:
+    """What a module was before blocks came to it."""
+    return type(host).__bases__[1] if isinstance(host, Grown) else type(host)
+
+
 @cache
 def _grown(kind: type[nn.Module]) -> type[nn.Module]:
     return type(f"Grown{kind.__name__}", (Grown, kind), {"__module__": kind.__module__})
 
 
 class Added(nn.Module):
-    """A block at its site."""
+    """A block at its site; `sites` are those within it."""
 
     def __init__(self, block: Block, host: nn.Module, site: Site) -> None:
         super().__init__()
         self.place = block.place
         if block.place == "identity":
-            self.layer = _layer(host, site.returned, site.returned, block.kernel)
+            self.layer = _layer(host, site.returned, site.returned, block.kernels[0])
+            self.sites = {"layer": Site(site.returned, site.returned)}
             return
         taken = site.taken if block.place == "beside" else site.returned
-        between = (block.width, *site.returned[1:]) if _is_map(host, site) else (*site.returned[:-1], block.width)
-        self.expand = _layer(host, taken, between, block.kernel)
-        self.norm = _norm(between, block.width, is_map=_is_map(host, site)) if block.norm else nn.Identity()
-        self.project = _layer(host, between, site.returned, block.kernel)
+        branches = [Branch(block, kernel, host, taken, site.returned) for kernel in block.kernels]
+        self.branches = nn.ModuleList(branches)
+        self.sites = {f"branches.{k}": Site(taken, site.returned) for k in range(len(branches))}
+        for k, branch in enumerate(branches):
+            self.sites |= {f"branches.{k}.{name}": own for name, own in branch.sites.items()}
+
+    @property
+    def parts(self) -> list[Branch]:
+        """Its branches; an identity has none."""
+        return [branch for branch in getattr(self, "branches", ()) if isinstance(branch, Branch)]
 
     def forward(self, inputs: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
         """Of what the site takes and returns, what it returns from now on."""
         if self.place == "identity":
             return F.relu(self.layer(outputs))
         taken = inputs if self.place == "beside" else outputs
-        return outputs + self.project(F.relu(self.norm(self.expand(taken))))
+        for branch in self.branches:
+            outputs = outputs + branch(taken)
+        return outputs
 
 
-def _is_map(host: nn.Module, site: Site) -> bool:
+class Branch(nn.Module):
+    """A branch of a block, from one shape to another; `sites` are those within it."""
+
+    def __init__(
+        self, block: Block, kernel: int, host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        is_map = _is_map(host, returned)
+        between = (block.width, *returned[1:]) if is_map else (*returned[:-1], block.width)
+        self.pool = _pool(taken, is_map=is_map) if kernel == 0 else nn.Identity()
+        self.expand = _layer(host, taken, between, kernel or 1)
+        self.norm = _norm(between, block.width, is_map=is_map) if block.norm else nn.Identity()
+        self.project = _layer(host, between, returned, (kernel or 1) if len(block.kernels) == 1 else 1)
+        self.sites = {
+            "pool": Site(taken, taken),
+            "expand": Site(taken, between),
+            "norm": Site(between, between),
+            "project": Site(between, returned),
+        }
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What it adds."""
+        return self.project(F.relu(self.norm(self.expand(self.pool(inputs)))))
+
+
+def _is_map(host: nn.Module, returned: tuple[int, ...]) -> bool:
     """Whether channels come first, and positions after them; else features come last."""
-    return len(site.returned) > 1 and not isinstance(host, (nn.Linear, nn.LayerNorm))
+    return len(returned) > 1 and not isinstance(host, (nn.Linear, nn.LayerNorm))
+
+
+def _pool(shape: tuple[int, ...], *, is_map: bool) -> nn.Module:
+    """A maximum over 3 positions a side, which keeps the shape.
+
+    Raises:
+        InputError: there are no positions.
+    """
+    if not is_map or len(shape) < 2:
+        raise InputError.of("maps for a branch that pools", shape, "take kernels above 0")
+    return {2: nn.MaxPool1d, 3: nn.MaxPool2d, 4: nn.MaxPool3d}[len(shape)](3, 1, padding=1)
 
 
 def _norm(shape: tuple[int, ...], width: int, *, is_map: bool) -> nn.Module:
@@ -197,7 +249,7 @@ def _layer(host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...], k
     Raises:
         InputError: positions do not go into each other.
     """
-    if not _is_map(host, Site(taken, returned)):
+    if not _is_map(host, returned):
         if taken[:-1] != returned[:-1]:
             raise InputError.of(
                 f"the shape {(*returned[:-1], taken[-1])} of what a block takes", taken, "choose a site"

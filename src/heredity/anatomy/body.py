@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -12,23 +13,55 @@ import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
-from heredity.anatomy.blocks import Block, put
+from heredity.anatomy.blocks import Added, Block, Site, put, sites_of
 from heredity.anatomy.build import load, skeleton, tensors_of
+from heredity.anatomy.composition import composed
 from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import Constructor
 from heredity.anatomy.genome import Genome, Tag, arisen_in, first_genome, positions
 from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.trace import trace
-from heredity.anatomy.trial import growth_problem
+from heredity.anatomy.trial import block_problem, growth_problems
 
 
 @dataclass(frozen=True, eq=False)
 class Ancestor:
-    """The network that a line descends from: a pristine module, its anatomy, and its genome."""
+    """The network that a line descends from, with blocks if any: a pristine module, its anatomy, and its genome."""
 
     module: nn.Module
     anatomy: Anatomy
     genome: Genome
+    before: Ancestor | None = None
+    """It, as it was before the last of its blocks."""
+    composed: bool = False
+    """Whether its anatomy follows from that one's, since a block at such a site changes nothing by construction."""
+
+    @cached_property
+    def sites(self) -> Mapping[str, Site]:
+        """The modules that blocks may be put to."""
+        if self.before is None:
+            return sites_of(self.module, self.genome.inputs)
+        name = self.genome.blocks[-1].name
+        added = cast("Added", self.module.get_submodule(name))
+        return {**self.before.sites, **{f"{name}.{within}": site for within, site in added.sites.items()}}
+
+    @cached_property
+    def stunted(self) -> Mapping[str, str]:
+        """Families that cannot have more clusters, which a trial tells, and why."""
+        if self.before is not None and self.composed:
+            return self.before.stunted
+        return growth_problems(self.module, self.anatomy, example(self.genome.inputs, 2, dtype=torch.float64))
+
+    @cached_property
+    def misplaced(self) -> str | None:
+        """Why its last block may not be where it is, which a trial tells; None if it may."""
+        if self.before is None or self.composed:
+            return None
+        block = self.genome.blocks[-1]
+        coupled = [s for f in self.anatomy.families for s in f.slices if s.tensor == f"{block.name}.layer.weight"]
+        if any(s.positions.shape[1] > 1 for s in coupled):
+            return "channels that an identity would part go together"
+        return block_problem(self.module, self.before.module, self.before.anatomy, block, self.genome.inputs)
 
 
 def ancestor(constructor: Constructor, inputs: InputForm, blocks: tuple[Block, ...] = ()) -> Ancestor:
@@ -49,11 +82,24 @@ def root(genome: Genome) -> Ancestor:
 @lru_cache(maxsize=64)
 def _ancestor(encoded: bytes, instance: nn.Module | None) -> Ancestor:
     constructor, inputs, blocks = msgspec.json.decode(encoded, type=tuple[Constructor, InputForm, tuple[Block, ...]])
+    if blocks:
+        return _deepened(ancestor(constructor, inputs, blocks[:-1]), blocks[-1])
     with torch.random.fork_rng(devices=[]):
         module = constructor.build()
-        put(module, blocks, inputs)
     anatomy = trace(module, inputs)
-    return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy, blocks))
+    return Ancestor(module, anatomy, first_genome(constructor, inputs, anatomy))
+
+
+def _deepened(before: Ancestor, block: Block) -> Ancestor:
+    """The network with one more block; traced where its anatomy does not follow."""
+    constructor, inputs, blocks = before.genome.constructor, before.genome.inputs, (*before.genome.blocks, block)
+    module = skeleton(before.module)
+    with torch.random.fork_rng(devices=[]):
+        added = put(module, block, before.sites)
+    follows = composed(before.anatomy, block, added, module.get_submodule(block.site))
+    anatomy = follows or trace(module, inputs)
+    genome = first_genome(constructor, inputs, anatomy, blocks)
+    return Ancestor(module, anatomy, genome, before, composed=follows is not None)
 
 
 def anatomy_of(genome: Genome) -> Anatomy:
@@ -90,12 +136,6 @@ def encompassing(genomes: Sequence[Genome]) -> Body:
     tags = {family: tuple(sorted({*own, *arisen.get(family, ())})) for family, own in first.genome.tags.items()}
     anatomy, _ = first.anatomy.widened({family: np.zeros(len(own), np.int64) for family, own in arisen.items()})
     return Body(anatomy, msgspec.structs.replace(first.genome, tags=tags))
-
-
-@lru_cache(maxsize=4096)
-def growth_refused(first: Ancestor, family: str) -> str | None:
-    """Why a family of the ancestor's cannot have more clusters; None if it can. Tried once per process."""
-    return growth_problem(first.module, first.anatomy, family, example(first.genome.inputs, 2, dtype=torch.float64))
 
 
 def build(genome: Genome, tensors: Mapping[str, torch.Tensor]) -> nn.Module:

@@ -110,21 +110,33 @@ class Trial:
             return _told(error)
 
 
-def growth_problem(module: nn.Module, anatomy: Anatomy, family: str, batch: torch.Tensor) -> str | None:
-    """What goes wrong when a family has clusters more that nobody reads; nothing if nothing does.
+def growth_problems(module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> dict[str, str]:
+    """By family that cannot have clusters more which nobody reads: what goes wrong.
 
     What a network may lose it need not be able to gain: a slice of so many channels takes all where fewer are there.
+    All families are tried at once, and by halves when that fails.
     """
     weights = random_weights(module, anatomy)
-    last = np.full(2, anatomy.sizes[family] - 1)
-    try:
-        grown, plan = anatomy.widened({family: last})
-        expected = _outputs(module, weights, batch, anatomy.follows)
-        kept = {family: np.arange(anatomy.sizes[family])}
-        came = _outputs(module, silenced(plan.apply(weights), grown, kept), batch, grown.follows)
-    except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
-        return _told(error)
-    return _unlike(came, expected)
+    expected = _outputs(module, weights, batch, anatomy.follows)
+
+    def attempt(families: Sequence[Family]) -> str | None:
+        try:
+            grown, plan = anatomy.widened({family.name: np.full(2, family.size - 1) for family in families})
+            kept = {family.name: np.arange(family.size) for family in families}
+            came = _outputs(module, silenced(plan.apply(weights), grown, kept), batch, grown.follows)
+        except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong
+            return _told(error)
+        return _unlike(came, expected)
+
+    def examine(families: Sequence[Family]) -> dict[str, str]:
+        if not families or (problem := attempt(families)) is None:
+            return {}
+        if len(families) == 1:
+            return {families[0].name: problem}
+        middle = len(families) // 2
+        return examine(families[:middle]) | examine(families[middle:])
+
+    return examine(anatomy.families)
 
 
 def _outputs(module: nn.Module, weights: Tensors, batch: torch.Tensor, follows: Sequence[Follow] = ()) -> torch.Tensor:

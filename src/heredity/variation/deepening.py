@@ -14,19 +14,18 @@ Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 import torch
 
 from heredity.anatomy.blocks import Block, Place, quiet
-from heredity.anatomy.body import Ancestor, anatomy_of, root
+from heredity.anatomy.body import anatomy_of, root
 from heredity.anatomy.genome import Genome, Tag
-from heredity.anatomy.trial import block_problem
 from heredity.errors import InputError
 from heredity.rng import generator
 from heredity.types import Tensors
@@ -42,16 +41,16 @@ PRESERVING: dict[Variant, bool] = {"pairs": True, "netmorph": True, "random": Fa
 class Deepening(Operator, frozen=True, tag="deepening"):
     """The parent with a block at a site.
 
-    `birth` is the number of the birth in which the block arises, `width` how many clusters it has within, `kernel` how
-    many positions a side its convolutions see; with a `norm`, a batch norm follows the first. An `identity` has none of
-    these but the kernel, and no variants.
+    `birth` is the number of the birth in which the block arises. It has a branch for each of `kernels`, the positions a
+    side that its convolutions see, or 0 for one that pools; `width` clusters are within a branch, and with a `norm` a
+    batch norm follows the first convolution. An `identity` has none of these but one kernel, and no variants.
     """
 
     site: str
     birth: int
     place: Place = "after"
     width: int = 8
-    kernel: int = 3
+    kernels: tuple[int, ...] = (3,)
     norm: bool = False
     variant: Variant = "pairs"
 
@@ -60,8 +59,10 @@ class Deepening(Operator, frozen=True, tag="deepening"):
             raise InputError.of("at least one cluster in a block", self.width, "raise it")
         if self.place != "identity" and self.variant == "pairs" and self.width % 2:
             raise InputError.of("an even number of clusters, which come in pairs", self.width, "add one")
-        if self.kernel < 1 or self.kernel % 2 == 0:
-            raise InputError.of("an odd kernel of at least 1", self.kernel, "choose 1, 3, 5 ...")
+        if not self.kernels or any(kernel < 0 or (kernel and kernel % 2 == 0) for kernel in self.kernels):
+            raise InputError.of("odd kernels, or 0 for a branch that pools", self.kernels, "choose 1, 3, 5 ...")
+        if self.place == "identity" and (len(self.kernels) != 1 or 0 in self.kernels):
+            raise InputError.of("one odd kernel of an identity", self.kernels, "choose 1, 3, 5 ...")
         if self.birth < 1:
             raise InputError.of("the number of a birth after the ancestor's", self.birth, "raise it")
 
@@ -69,8 +70,8 @@ class Deepening(Operator, frozen=True, tag="deepening"):
     def block(self) -> Block:
         """What comes to the genome."""
         if self.place == "identity":
-            return Block(self.site, self.place, self.birth, kernel=self.kernel)
-        return Block(self.site, self.place, self.birth, self.width, self.kernel, self.norm)
+            return Block(self.site, self.place, self.birth, kernels=self.kernels)
+        return Block(self.site, self.place, self.birth, self.width, self.kernels, self.norm)
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
@@ -78,7 +79,7 @@ class Deepening(Operator, frozen=True, tag="deepening"):
             came = f"{parent.genome.blocks[-1].birth} in the parent, {self.birth} now"
             raise InputError.of("births that are numbered on", came, "give the offspring its own number")
         genome = with_blocks(parent.genome, (*parent.genome.blocks, self.block))
-        if problem := block_refused(root(genome), root(parent.genome)):
+        if problem := root(genome).misplaced:
             raise InputError.of(f"a site {self.site} where a block changes nothing", problem, "choose another")
         shapes = anatomy_of(genome).shapes
         if unlike := [name for name, tensor in parent.tensors.items() if tuple(tensor.shape) != shapes[name]]:
@@ -96,8 +97,9 @@ class Deepening(Operator, frozen=True, tag="deepening"):
             return tensors
         own, coins = old.get(f"{self.site}.weight"), generator(seed, "weights")
         known = None if own is None or own.dim() < 2 else float(own.std(correction=0))
-        for layer, dim in (("expand", 0), ("project", 1)):
-            name = f"{block.name}.{layer}.weight"
+        layers = ("expand", 0), ("project", 1)
+        for branch, (layer, dim) in itertools.product(range(len(block.kernels)), layers):
+            name = f"{block.name}.branches.{branch}.{layer}.weight"
             spread = known or 1 / math.sqrt(3 * math.prod(shapes[name][1:]))
             silent = layer == "project" and self.variant == "netmorph"
             tensors[name] = drawn(tensors[name], 0.0 if silent else spread, coins)
@@ -180,13 +182,3 @@ def common_blocks(genomes: Sequence[Genome], needed: int) -> tuple[Block, ...]:
         if all(host in common for host in hosts):
             common.append(block)
     return tuple(common)
-
-
-@lru_cache(maxsize=4096)
-def block_refused(after: Ancestor, before: Ancestor) -> str | None:
-    """Why the last block of a network may not be there; None if it may. Tried once per process."""
-    block = after.genome.blocks[-1]
-    coupled = [s for f in after.anatomy.families for s in f.slices if s.tensor == f"{block.name}.layer.weight"]
-    if any(s.positions.shape[1] > 1 for s in coupled):
-        return "channels that an identity would part go together"
-    return block_problem(after.module, before.module, before.anatomy, block, after.genome.inputs)

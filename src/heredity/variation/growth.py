@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from heredity.anatomy.anatomy import Family
-from heredity.anatomy.body import anatomy_of, growth_refused, root
+from heredity.anatomy.body import anatomy_of, root
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.labels import Integers
 from heredity.errors import InputError
@@ -101,7 +101,7 @@ def check_growth(genome: Genome, family: str) -> None:
         why = next((f"channels that are fixed: {f.reason}" for f in first.anatomy.fixed if f.name == family), "none")
         known = ", ".join(genome.tags) or "there is none"
         raise InputError.of(f"a family {family} that can grow", why, f"choose among {known}")
-    if problem := growth_refused(first, family):
+    if problem := first.stunted.get(family):
         raise InputError.of(f"a family {family} that can grow", problem, "widen another")
 
 
