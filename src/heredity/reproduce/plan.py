@@ -200,6 +200,8 @@ class Plan:
 
     def _check(self, folder: RunFolder, part: Part, options: dict[str, Any]) -> None:
         found = read_settings(folder)
+        whole = strategy_settings(found.strategy, found.strategy_settings)  # it may be from before a setting was there
+        found = msgspec.structs.replace(found, strategy_settings=_as_stored(whole))
         wanted = {
             "data": self._data(part),
             "generations": self.generations(part),
