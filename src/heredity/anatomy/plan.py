@@ -1,6 +1,6 @@
 """Index plans: which slices of every tensor a child has from its parent.
 
-Whatever changes the shape of a network - removal and mating now, growth later - computes one plan and applies the same
+Whatever changes the shape of a network - removal, growth, mating - computes one plan and applies the same
 plan to weights, masks, optimiser moments and buffers. This file is the only one that slices tensors.
 """
 

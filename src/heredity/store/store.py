@@ -94,37 +94,22 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def record(self, individual: Individual) -> None:
-        """Remembers an individual for good. Its weights have been put to `blobs` before.
+    def record(self, *together: Individual) -> None:
+        """Remembers individuals for good, all of them or none. Their weights have been put to `blobs` before.
 
         Raises:
-            StoreError: its number is taken, its weights are not there, a measurement is not finite, or the database
-                cannot be written.
+            StoreError: a number is taken, weights are not there, a measurement is not finite, or the database cannot be
+                written.
         """
-        number, birth = individual.number, individual.birth
-        for name, value in individual.measures.items():
-            _check_finite(number, name, value)
-        if individual.weights is not None and individual.weights not in self.blobs:
-            raise StoreError(
-                f"expected weights of individual {number} in {self.blobs.folder}; came none; put them first"
-            )
+        for individual in together:
+            for name, value in individual.measures.items():
+                _check_finite(individual.number, name, value)
+            if individual.weights is not None and individual.weights not in self.blobs:
+                what = f"weights of individual {individual.number} in {self.blobs.folder}"
+                raise StoreError(f"expected {what}; came none; put them first")
         with self._transaction() as connection:
-            if self._find(connection, number) is not None:
-                raise StoreError(f"expected a new individual; came number {number} once more; resume the run to go on")
-            connection.execute(
-                insert(individuals).values(
-                    number=number,
-                    generation=birth.generation,
-                    operator=birth.operator.__struct_config__.tag,
-                    status=individual.status,
-                    reason=individual.reason,
-                    weights=individual.weights,
-                    seconds=individual.seconds,
-                    elapsed=individual.elapsed,
-                    recorded=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    record=msgspec.json.encode(individual).decode(),
-                )
-            )
+            for individual in together:
+                self._insert(connection, individual)
 
     def measured(self, number: int, name: str, value: float) -> None:
         """Adds a measurement to an individual that is recorded already; the same value again changes nothing.
@@ -173,8 +158,7 @@ class Store:
                 f"expected an individual with weights; came number {individual.number}, which {individual.status}; "
                 f"choose another"
             )
-        tensors, masks = self.blobs.get(individual.weights)
-        return Organism(individual.birth.genome, tensors, masks)
+        return Organism(individual.birth.genome, *self.blobs.get(individual.weights))
 
     def began(self) -> str:
         """When the run began: UTC, ISO 8601."""
@@ -195,6 +179,25 @@ class Store:
     def _transaction(self) -> Generator[Connection]:
         with _database_errors(self._engine), self._engine.begin() as connection:
             yield connection
+
+    def _insert(self, connection: Connection, individual: Individual) -> None:
+        number, birth = individual.number, individual.birth
+        if self._find(connection, number) is not None:
+            raise StoreError(f"expected a new individual; came number {number} once more; resume the run to go on")
+        connection.execute(
+            insert(individuals).values(
+                number=number,
+                generation=birth.generation,
+                operator=birth.operator.__struct_config__.tag,
+                status=individual.status,
+                reason=individual.reason,
+                weights=individual.weights,
+                seconds=individual.seconds,
+                elapsed=individual.elapsed,
+                recorded=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                record=msgspec.json.encode(individual).decode(),
+            )
+        )
 
     def _find(self, connection: Connection, number: int) -> str | None:
         return connection.scalar(select(individuals.c.record).where(individuals.c.number == number))

@@ -16,21 +16,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
 import torch
 
 from heredity.anatomy.blocks import Block, Place, quiet
 from heredity.anatomy.body import anatomy_of, root
-from heredity.anatomy.genome import Genome, Tag
+from heredity.anatomy.genome import Genome
 from heredity.errors import InputError
 from heredity.rng import generator
 from heredity.types import Tensors
 from heredity.variation.growth import drawn
-from heredity.variation.operator import Masks, Operator, Organism, mask_digest
+from heredity.variation.operator import Operator, Organism
+from heredity.variation.relatives import restricted, with_blocks
 
 Variant = Literal["pairs", "netmorph", "random"]
 
@@ -85,8 +84,10 @@ class Deepening(Operator, frozen=True, tag="deepening"):
         if unlike := [name for name, tensor in parent.tensors.items() if tuple(tensor.shape) != shapes[name]]:
             came = f"another coupling of {unlike[0]}"
             raise InputError.of(f"a site {self.site} where a block leaves clusters as they are", came, "choose another")
-        tensors = {**parent.tensors, **self._fresh(genome, parent.tensors, seed)}
-        return Organism(genome.with_masks(parent.genome.masks), tensors, parent.masks)
+        fresh = self._fresh(genome, parent.tensors, seed)
+        unknown = {name: torch.zeros_like(fresh[name]) for name in fresh.keys() & anatomy_of(genome).parameters}
+        moments = tuple({**plane, **unknown} for plane in parent.moments)
+        return Organism(genome.with_masks(parent.genome.masks), {**parent.tensors, **fresh}, parent.masks, moments)
 
     def _fresh(self, genome: Genome, old: Tensors, seed: int) -> Tensors:
         """The tensors of the block."""
@@ -124,61 +125,3 @@ class Flattening(Operator, frozen=True, tag="flattening"):
             raise InputError.of("births of the parent's blocks", unknown[0], f"choose among {known}")
         stays = tuple(block for block in parent.genome.blocks if block.birth not in self.births)
         return restricted(parent, stays)
-
-
-def with_blocks(genome: Genome, blocks: tuple[Block, ...]) -> Genome:
-    """The genome with these blocks instead: families that were there keep their clusters, new ones have a block's own.
-
-    A family is the same if it has a place in common. Masks are left out.
-    """
-    before, bare = root(genome), msgspec.structs.replace(genome, blocks=blocks, masks=None)
-    after = root(bare)
-    known = {(s.tensor, s.dim, s.positions.tobytes()): f.name for f in before.anatomy.families for s in f.slices}
-    tags: dict[str, tuple[Tag, ...]] = {}
-    for family in after.anatomy.families:
-        places = [(s.tensor, s.dim, s.positions.tobytes()) for s in family.slices]
-        same = {known[place]: None for place in places if place in known}
-        own = [genome.tags[name] for name in same]
-        tags[family.name] = own[0] if own else after.genome.tags[family.name]
-        if any(other != own[0] for other in own[1:]):
-            raise InputError.of(f"clusters that are the same in {', '.join(same)}", "others", "keep the block")
-    return msgspec.structs.replace(bare, tags=tags)
-
-
-def restricted(organism: Organism, blocks: tuple[Block, ...]) -> Organism:
-    """The organism with only these of its blocks."""
-    if blocks == organism.genome.blocks:
-        return organism
-    gone = tuple(f"{block.name}." for block in organism.genome.blocks if block not in blocks)
-    tensors = {name: tensor for name, tensor in organism.tensors.items() if not name.startswith(gone)}
-    masks: Masks = {name: mask for name, mask in organism.masks.items() if not name.startswith(gone)}
-    return Organism(with_blocks(organism.genome, blocks).with_masks(mask_digest(masks)), tensors, masks)
-
-
-def completed(organism: Organism, blocks: tuple[Block, ...]) -> Organism:
-    """The organism in the shape of a network with these blocks: of those that it lacks it has no synapse.
-
-    Blocks that it has and are not among these are left out.
-    """
-    organism = restricted(organism, tuple(block for block in organism.genome.blocks if block in blocks))
-    if blocks == organism.genome.blocks:
-        return organism
-    genome = with_blocks(organism.genome, blocks)
-    new = {name: () for name in genome.tags if name not in organism.genome.tags}
-    genome = msgspec.structs.replace(genome, tags=genome.tags | new)
-    shapes, dtype = anatomy_of(genome).shapes, next(iter(organism.tensors.values())).dtype
-    lacked = {name: shape for name, shape in shapes.items() if name not in organism.tensors}
-    tensors = organism.tensors | {name: torch.zeros(shape, dtype=dtype) for name, shape in lacked.items()}
-    masks = organism.masks | {name: torch.zeros(shape, dtype=torch.bool) for name, shape in lacked.items()}
-    return Organism(genome.with_masks(organism.genome.masks), tensors, masks)
-
-
-def common_blocks(genomes: Sequence[Genome], needed: int) -> tuple[Block, ...]:
-    """The blocks that so many have, in the order of their births; one within another only with that one."""
-    counts = Counter(block for genome in genomes for block in genome.blocks)
-    common: list[Block] = []
-    for block in sorted((block for block, count in counts.items() if count >= needed), key=lambda block: block.birth):
-        hosts = [other for other in counts if block.site.startswith(f"{other.name}.")]
-        if all(host in common for host in hosts):
-            common.append(block)
-    return tuple(common)

@@ -79,7 +79,8 @@ class Widening(Operator, frozen=True, tag="widening"):
                 if s.tensor in masks:
                     index = torch.from_numpy(s.positions[size:].ravel())
                     masks[s.tensor] = masks[s.tensor].index_fill(s.dim, index, value=True)
-        return Organism(self._genome(parent.genome).with_masks(mask_digest(masks)), tensors, masks)
+        moments = tuple(_forgotten(plan.apply(plane), family, size) for plane in parent.moments)
+        return Organism(self._genome(parent.genome).with_masks(mask_digest(masks)), tensors, masks, moments)
 
     def _genome(self, parent: Genome) -> Genome:
         more = tuple((self.birth, k) for k in range(self.clusters))
@@ -111,6 +112,15 @@ def _check_untied(family: Family, variant: Variant) -> None:
     if tied := sorted(made & read):
         came = f"{tied[0][0]}, which makes {family.name} and reads it"
         raise InputError.of(f"weights of which {variant} can make new clusters", came, "take netmorph, or random")
+
+
+def _forgotten(plane: Tensors, family: Family, size: int) -> Tensors:
+    """A plane of moments, of which nothing is known where there are new clusters, those from `size` on."""
+    for s in family.slices:
+        if s.tensor in plane:
+            new = torch.from_numpy(s.positions[size:].ravel())
+            plane[s.tensor] = plane[s.tensor].index_fill(s.dim, new, 0.0)
+    return plane
 
 
 def _share_out(tensors: Tensors, family: Family, copied: Integers) -> None:

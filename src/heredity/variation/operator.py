@@ -17,14 +17,21 @@ from heredity.types import Tensors
 Masks = dict[str, torch.Tensor]
 """By weight: a boolean plane of the weight's shape; False marks an absent synapse."""
 
+Moments = tuple[Tensors, ...]
+"""What an optimiser remembers by parameter, if anything: means of gradients and of their squares, and their steps."""
+
 
 @dataclass(frozen=True)
 class Organism:
-    """A genome with its weights, and the masks of its absent synapses, if any: what parents give and newborns are."""
+    """A genome with its weights, and the masks of its absent synapses, if any: what parents give and newborns are.
+
+    `moments` go along where parents were trained in a litter, and where an offspring's weights are its parent's.
+    """
 
     genome: Genome
     tensors: Tensors
     masks: Masks = field(default_factory=dict)
+    moments: Moments = ()
 
 
 def packed(mask: torch.Tensor) -> np.ndarray:
@@ -43,11 +50,12 @@ def mask_digest(masks: Masks) -> str | None:
 
 
 def weights_digest(organism: Organism) -> str:
-    """Digest of an organism's weights and masks: equal for equal bits, on every machine of one byte order."""
+    """Digest of an organism's weights, masks and moments: equal for equal bits, on every machine of one byte order."""
     state = hashlib.sha256((mask_digest(organism.masks) or "").encode())
-    for name in sorted(organism.tensors):
-        tensor = organism.tensors[name].detach().cpu().contiguous()
-        state.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
+    for plane in (organism.tensors, *organism.moments):
+        for name in sorted(plane):
+            tensor = plane[name].detach().cpu().contiguous()
+            state.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
     return state.hexdigest()[:16]
 
 

@@ -23,7 +23,8 @@ def remove(parent: Organism, anatomy: Anatomy, kept: Kept) -> Organism:
     """The organism with only these clusters; weights, masks and genome follow one index plan."""
     plan = anatomy.plan(kept)
     masks = plan.apply(parent.masks)
-    return Organism(parent.genome.select(kept).with_masks(mask_digest(masks)), plan.apply(parent.tensors), masks)
+    genome = parent.genome.select(kept).with_masks(mask_digest(masks))
+    return Organism(genome, plan.apply(parent.tensors), masks, tuple(map(plan.apply, parent.moments)))
 
 
 Sums = Mapping[tuple[str, int], NDArray[np.float64]]
