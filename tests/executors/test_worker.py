@@ -86,7 +86,7 @@ def test_a_full_disk_is_not_the_newborns_failing(
     village = Village(tmp_path)
     monkeypatch.setattr(worker, "develop", full)
     with pytest.raises(StoreError, match=r"expected room below .*cache; came .*; free some disk space, then resume"):
-        bring_up(village.founder(0), village.nursery, lambda share: None)
+        bring_up((village.founder(0),), village.nursery, lambda share: None)
 
 
 def test_other_errors_of_the_system_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_other_errors_of_the_system_are(tmp_path: Path, monkeypatch: pytest.Monk
 
     village = Village(tmp_path)
     monkeypatch.setattr(worker, "develop", missing)
-    individual = bring_up(village.founder(0), village.nursery, lambda share: None)
+    (individual,) = bring_up((village.founder(0),), village.nursery, lambda share: None)
     assert individual.reason == "FileNotFoundError: [Errno 2] No such file: 'vocabulary.txt'"
 
 
@@ -106,4 +106,4 @@ def test_ctrl_c_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     village = Village(tmp_path)
     monkeypatch.setattr(worker, "develop", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        bring_up(village.founder(0), village.nursery, lambda share: None)
+        bring_up((village.founder(0),), village.nursery, lambda share: None)

@@ -13,7 +13,11 @@ from heredity.variation import AnyOperator
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """A plan for one offspring. `number` counts a run's births from 0, the ancestor's; so do `parents`, `teacher`."""
+    """A plan for one offspring. `number` counts a run's births from 0, the ancestor's; so do `parents`, `teacher`.
+
+    Births with the same `litter`, the number of the first of them, are siblings that are developed together, on
+    parameters that they share.
+    """
 
     number: int
     generation: int
@@ -23,6 +27,7 @@ class Birth(msgspec.Struct, frozen=True):
     recipe: Recipe
     seed: int
     teacher: int | None = None
+    litter: int | None = None
 
 
 class Individual(msgspec.Struct, frozen=True):
@@ -31,7 +36,8 @@ class Individual(msgspec.Struct, frozen=True):
     A failed newborn has a `reason` and neither. `newborn` is the digest of the weights that it was born with, which its
     parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's
     clock when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth. `readings`
-    are those of its prior through its training, if it had one.
+    are those of its prior through its training, if it had one. `right` says, a bit an example, which of the validation
+    split's a sibling of a litter answers rightly, where that can be said.
     """
 
     birth: Birth
@@ -44,6 +50,7 @@ class Individual(msgspec.Struct, frozen=True):
     elapsed: float = 0.0
     seconds_left: float | None = None
     readings: tuple[Reading, ...] = ()
+    right: bytes = b""
 
     @property
     def number(self) -> int:

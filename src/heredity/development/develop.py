@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from torch import nn
 
+from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import Deployed, anatomy_of, build
 from heredity.anatomy.build import tensors_of
 from heredity.development.birth import Birth
-from heredity.development.criteria.criterion import measured
+from heredity.development.criteria.criterion import finite_error, measured
 from heredity.development.culture import remembered_outputs
+from heredity.development.litter import Bank, Sibling, check_litter, train_litter
 from heredity.development.loop import Beat, Teacher, Trained, train
 from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split, Task
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
+from heredity.measures.error import predict
 from heredity.measures.size import macs, synapses
 from heredity.priors.reading import Reading
 from heredity.rng import derive
-from heredity.variation.operator import Organism, weights_digest
+from heredity.types import Tensors
+from heredity.variation.operator import Masks, Moments, Organism, weights_digest
+from heredity.variation.sharing import Sharing, shared
 
 REMEMBERED = 2**26
 """Numbers that a teacher's remembered answers may have, at most: 256 MiB in every worker."""
@@ -43,7 +49,7 @@ class Mentor:
 class Grown:
     """A developed newborn: what it is now, the digest of what it was born with, its training, its measurements.
 
-    `readings` are of its prior, if it was trained with one.
+    `readings` are of its prior, if it was trained with one; `right`, of a litter's sibling: see `Individual`.
     """
 
     organism: Organism
@@ -51,6 +57,17 @@ class Grown:
     trained: Trained
     measures: dict[str, float]
     readings: tuple[Reading, ...] = ()
+    right: bytes = b""
+
+
+@dataclass(frozen=True)
+class Brood:
+    """Developed siblings, how they share, and what: parameters by name, and what the optimiser remembers of them."""
+
+    grown: Sequence[Grown]
+    sharing: Sharing
+    bank: Tensors
+    moments: Moments
 
 
 def develop(
@@ -90,14 +107,78 @@ def develop(
         prior=prior,
         beat=beat,
     )
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors_of(network).items()}
-    measures = {
-        **sizes_of(anatomy, graph_bytes),
-        "synapses": float(synapses(anatomy, newborn.masks)),
-        "val_error": validation_error(network, task),
-    }
-    grown = Organism(newborn.genome, tensors, newborn.masks)
+    measures = _measures(anatomy, newborn.masks, graph_bytes) | {"val_error": validation_error(network, task)}
+    grown = Organism(newborn.genome, _tensors(network), newborn.masks)
     return Grown(grown, weights_digest(newborn), trained, measures, prior.finish() if prior else ())
+
+
+def develop_litter(
+    births: Sequence[Birth],
+    parents: Sequence[Sequence[Organism]],
+    task: Task,
+    *,
+    beat: Beat = lambda share: None,
+    graph_bytes: int = 0,
+) -> Brood:
+    """Conceive siblings, each from its parents, train them on what they share, and measure them.
+
+    Raises:
+        InputError: they cannot be trained together, or do not agree in what they share.
+        DevelopmentError: one is not who was planned, or the training diverged.
+    """
+    recipes = [birth.recipe for birth in births]
+    check_litter(recipes)
+    newborns = [conceive(birth, own) for birth, own in zip(births, parents, strict=True)]
+    sharing = shared([newborn.genome for newborn in newborns])
+    remembered = [newborn.moments for newborn in newborns]
+    bank = Bank(sharing.bank([newborn.tensors for newborn in newborns]))
+    if all(remembered) and all(recipe.carried for recipe in recipes):
+        bank.moments = [sharing.bank(planes) for planes in zip(*remembered, strict=True)]
+    siblings = [
+        Sibling(
+            build(newborn.genome, {name: tensor.clone() for name, tensor in newborn.tensors.items()}),
+            sharing.index(k),
+            newborn.masks,
+            recipes[k],
+            macs(anatomy_of(newborn.genome)),
+        )
+        for k, newborn in enumerate(newborns)
+    ]
+    trained = train_litter(
+        bank,
+        siblings,
+        task.train,
+        task.inputs,
+        criterion=task.criterion,
+        seed=derive(births[0].seed, "training"),
+        beat=beat,
+    )
+    grown = [
+        _sibling(newborn, sibling.network, done, task, graph_bytes)
+        for newborn, sibling, done in zip(newborns, siblings, trained, strict=True)
+    ]
+    moments = tuple(sharing.layout.split(plane) for plane in bank.moments)
+    return Brood(grown, sharing, sharing.layout.split(bank.values), moments)
+
+
+def _sibling(newborn: Organism, network: nn.Module, trained: Trained, task: Task, graph_bytes: int) -> Grown:
+    deployed = Deployed(network, task.inputs)
+    answers = predict(deployed, task.validation.inputs, keep=task.criterion.answers)
+    right = task.criterion.right(answers, task.validation.labels)
+    measures = _measures(anatomy_of(newborn.genome), newborn.masks, graph_bytes)
+    measures["val_error"] = finite_error(task.criterion, answers, task.validation.labels)
+    organism = Organism(newborn.genome, _tensors(network), newborn.masks)
+    packed = b"" if right is None else np.packbits(right.numpy()).tobytes()
+    return Grown(organism, weights_digest(newborn), trained, measures, right=packed)
+
+
+def _measures(anatomy: Anatomy, masks: Masks, graph_bytes: int) -> dict[str, float]:
+    """What is known of a newborn without asking it anything."""
+    return {**sizes_of(anatomy, graph_bytes), "synapses": float(synapses(anatomy, masks))}
+
+
+def _tensors(network: nn.Module) -> Tensors:
+    return {name: tensor.contiguous().cpu() for name, tensor in tensors_of(network).items()}
 
 
 def conceive(birth: Birth, parents: Sequence[Organism]) -> Organism:

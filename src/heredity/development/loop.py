@@ -87,7 +87,7 @@ def train(
     absent = [(p, ~masks[n].to(device)) for n, p in network.named_parameters() if masks and n in masks]
     augment, random = augmenter(recipe.augmentation), generator(seed, "augmentation")
     mixed = recipe.precision == "bf16" and device.type == "cuda"
-    batches = _batches(len(split), min(recipe.batch_size, len(split)), generator(seed, "batches"))
+    batches = batches_of(len(split), min(recipe.batch_size, len(split)), generator(seed, "batches"))
     start, step = time.perf_counter(), 0
     losses, loss_sum, loss_count = math.nan, torch.zeros((), device=device), 0
     network.train()
@@ -148,7 +148,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
 
 
-def _batches(examples: int, batch_size: int, random: torch.Generator) -> Iterator[torch.Tensor]:
+def batches_of(examples: int, batch_size: int, random: torch.Generator) -> Iterator[torch.Tensor]:
     """Positions of one batch after another, `(batch_size,)`, in a new order every epoch; without incomplete ones."""
     while True:
         order = torch.randperm(examples, generator=random)

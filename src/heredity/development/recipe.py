@@ -27,7 +27,7 @@ class Recipe(msgspec.Struct, frozen=True):
     The budget is exactly one of `epochs`, `steps`, `seconds` and `flops` (of training: forward and backward, two per
     MAC, three times the forward pass). `learning_rate` is the schedule's peak. `augmentation` names what is done to
     training images (see `augmentation.py`). `precision` "bf16" takes effect on a GPU only. `prior` is minimised beside
-    the loss.
+    the loss. A litter goes on with what its parents' optimiser remembered if that is `carried`.
     """
 
     epochs: float | None = None
@@ -46,6 +46,7 @@ class Recipe(msgspec.Struct, frozen=True):
     culture: Culture | None = None
     precision: Literal["float32", "bf16"] = "float32"
     prior: GroupPrior | None = None
+    carried: bool = True
 
     def __post_init__(self) -> None:
         budgets = [b for b in (self.epochs, self.steps, self.seconds, self.flops) if b is not None]

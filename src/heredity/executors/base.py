@@ -32,6 +32,19 @@ class Request:
     teacher: Record | None = None
 
 
+Job = tuple[Request, ...]
+"""What one worker does at a time: one newborn, or all of a litter."""
+
+
+def jobs_of(requests: Sequence[Request]) -> list[Job]:
+    """Requests in the given order, those of a litter together."""
+    litters: dict[int, list[Request]] = {}
+    for request in requests:
+        birth = request.birth
+        litters.setdefault(birth.number if birth.litter is None else birth.litter, []).append(request)
+    return [tuple(job) for job in litters.values()]
+
+
 @dataclass(frozen=True)
 class Nursery:
     """What workers need to bring newborns up, the same for all births of a run.
@@ -65,9 +78,11 @@ class Executor(ABC):
 
     * An individual is a function of its request and the nursery alone, bit for bit on a CPU: neither the number of
       workers, nor what they did before, nor the order of arrival shows in it (`seconds` aside).
-    * Every request is answered once, in any order, by an individual whose weights are in the store by then.
+    * Every request is answered once, in any order, by an individual whose weights are in the store by then. Siblings of
+      a litter are answered together, one after the other.
     * A newborn that diverges, raises, runs out of memory or, where workers are processes, hangs or takes its worker
-      along, is answered too: it has the status "failed" and a reason of one line. The others go on.
+      along, is answered too: it has the status "failed" and a reason of one line, and so have all of its litter. The
+      others go on.
     * What concerns the whole run is raised: StoreError where weights cannot be read or written, InputError where the
       ancestor cannot be built any more or workers cannot start. `develop` is over then.
     * Whoever leaves `develop` before its end, by an exception or otherwise, thereby stops what is under way.

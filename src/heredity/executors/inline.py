@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from heredity.anatomy.constructor import provide
 from heredity.development.birth import Individual
-from heredity.executors.base import Executor, Nursery, OnBeat, Request, no_beat
+from heredity.executors.base import Executor, Job, Nursery, OnBeat, Request, jobs_of, no_beat
 from heredity.executors.worker import bring_up, prepared, seldom
 
 
@@ -29,15 +29,15 @@ class Inline(Executor):
             provide(nursery.module)
 
     def develop(self, requests: Sequence[Request]) -> Iterator[Individual]:
-        for request in requests:
+        for job in jobs_of(requests):
             try:
-                self.on_beat(request.birth.number, 0.0)
+                self._tell(job, 0.0)
                 self._heed_cancel()
                 with prepared(self._nursery.threads):
-                    individual = bring_up(request, self._nursery, self._beat(request.birth.number))
+                    individuals = bring_up(job, self._nursery, self._beat(job))
             except _Cancelled:
                 return
-            yield individual
+            yield from individuals
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -45,8 +45,12 @@ class Inline(Executor):
     def close(self) -> None:
         pass
 
-    def _beat(self, number: int) -> Callable[[float], None]:
-        show = seldom(lambda share: self.on_beat(number, share))
+    def _tell(self, job: Job, share: float) -> None:
+        for request in job:
+            self.on_beat(request.birth.number, share)
+
+    def _beat(self, job: Job) -> Callable[[float], None]:
+        show = seldom(lambda share: self._tell(job, share))
 
         def beat(share: float) -> None:
             show(share)

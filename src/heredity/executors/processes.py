@@ -1,4 +1,4 @@
-"""Development in worker processes on this machine, one newborn each at a time.
+"""Development in worker processes on this machine, one newborn, or one litter, each at a time.
 
 Workers come from a fork server that has imported torch once: the first takes seconds, each further one hundredths of a
 second and some ten megabytes. Each has a pipe of its own, so that killing one corrupts nothing. A worker that dies or
@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from heredity.development.birth import Individual
 from heredity.errors import HeredityError, InputError
-from heredity.executors.base import Executor, Nursery, OnBeat, Request, no_beat
+from heredity.executors.base import Executor, Job, Nursery, OnBeat, Request, jobs_of, no_beat
 from heredity.executors.service import Message, serve, to_bytes, unfit
 from heredity.executors.worker import failed
 
@@ -64,7 +64,7 @@ class Processes(Executor):
         self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
 
     def develop(self, requests: Sequence[Request]) -> Iterator[Individual]:
-        waiting, ended = deque(requests), False
+        waiting, ended = deque(jobs_of(requests)), False
         try:
             self._hand_out(waiting)
             while (busy := self._busy()) and not self._cancelled:
@@ -89,20 +89,24 @@ class Processes(Executor):
         self._wake_writer.close()
 
     def _busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.request is not None]
+        return [worker for worker in self._workers if worker.job]
 
-    def _hand_out(self, waiting: deque[Request]) -> None:
-        """Give the next requests to idle workers, having started as many as there is work for."""
+    def _hand_out(self, waiting: deque[Job]) -> None:
+        """Give the next jobs to idle workers, having started as many as there is work for."""
         if self._cancelled or not waiting:
             return
         for worker in self._workers:
-            if worker.request is None and not worker.process.is_alive():
+            if not worker.job and not worker.process.is_alive():
                 self._dismiss(worker)
-        idle = [worker for worker in self._workers if worker.request is None]
+        idle = [worker for worker in self._workers if not worker.job]
         idle += self._start(min(self._n_workers - len(self._workers), len(waiting) - len(idle)))
         for worker in idle[: len(waiting)]:
             worker.begin(waiting.popleft())
-            self.on_beat(worker.number, 0.0)
+            self._tell(worker, 0.0)
+
+    def _tell(self, worker: _Worker, share: float) -> None:
+        for request in worker.job:
+            self.on_beat(request.birth.number, share)
 
     def _listen(self, busy: list[_Worker]) -> list[Individual]:
         """Wait for messages, deaths, the end of patience or `cancel`; give what came to its end."""
@@ -119,11 +123,10 @@ class Processes(Executor):
                 answer = self._buried(worker)
             elif answer is None and time.monotonic() - worker.last_sign >= patience:
                 answer = self._given_up(worker)
-            if answer is not None:
-                born.append(answer)
+            born += answer or []
         return born
 
-    def _hear(self, worker: _Worker) -> Individual | None:
+    def _hear(self, worker: _Worker) -> list[Individual] | None:
         """Take in what a worker sent, up to its answer.
 
         Raises:
@@ -133,16 +136,16 @@ class Processes(Executor):
             if isinstance(message, HeredityError):
                 raise message
             if isinstance(message, float):
-                self.on_beat(worker.number, message)
-            elif isinstance(message, Individual):
-                worker.request = None
+                self._tell(worker, message)
+            elif isinstance(message, list):
+                worker.job = ()
                 return message
             else:
                 worker.ready = True
         return None
 
-    def _buried(self, worker: _Worker) -> Individual | None:
-        """The record of a newborn whose worker died; none if `cancel` comes in the meantime."""
+    def _buried(self, worker: _Worker) -> list[Individual] | None:
+        """The records of newborns whose worker died; none if `cancel` comes in the meantime."""
         if self._wake_reader.poll(GRACE):
             return None
         self._dismiss(worker)
@@ -150,7 +153,7 @@ class Processes(Executor):
             self._refuse_to_start(_way_of_death(worker.exit_code))
         return worker.failure(f"worker died: {_way_of_death(worker.exit_code)}")
 
-    def _given_up(self, worker: _Worker) -> Individual:
+    def _given_up(self, worker: _Worker) -> list[Individual]:
         self._dismiss(worker)
         silence = f"no sign of life for {self._nursery.patience:g} s"
         if not worker.ready:
@@ -206,23 +209,18 @@ class _Worker:
         with there:
             self.process = ForkServerProcess(target=serve, args=(there,), name=f"{_NAME}-{index}", daemon=True)
             self.process.start()
-        self.request: Request | None = None
+        self.job: Job = ()
         self.ready = False
         self.lost = False
         self.exit_code: int | None = None
         self.began = self.last_sign = time.monotonic()
 
-    @property
-    def number(self) -> int:
-        """The newborn it is at."""
-        return -1 if self.request is None else self.request.birth.number
-
-    def begin(self, request: Request) -> None:
-        """Send it its next newborn."""
-        self.request, self.began = request, time.monotonic()
+    def begin(self, job: Job) -> None:
+        """Send it its next newborns."""
+        self.job, self.began = job, time.monotonic()
         self.last_sign = self.began
         try:
-            self.connection.send(request)
+            self.connection.send(job)
         except OSError:
             self.lost = True
 
@@ -245,11 +243,9 @@ class _Worker:
         self.last_sign = time.monotonic()
         return message
 
-    def failure(self, reason: str) -> Individual:
-        """The record of the newborn that it was at."""
-        if self.request is None:
-            raise RuntimeError("a worker without a newborn has none to lose")
-        return failed(self.request, reason, time.monotonic() - self.began)
+    def failure(self, reason: str) -> list[Individual]:
+        """The records of the newborns that it was at."""
+        return failed(self.job, reason, time.monotonic() - self.began)
 
     def end(self) -> None:
         """Let its process die, if it has not, and note how it did."""

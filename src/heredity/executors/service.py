@@ -1,8 +1,8 @@
 """The worker's side of `processes`: a process that brings newborns up until the loop lets go of it.
 
 Over one pipe of its own a worker gets its nursery (`to_bytes`), the module that the user handed over, if any, and then
-one `Request` after the other. It sends None when it is ready, a float (the share that is done) as a sign of life, and
-per request one answer: an individual, or the error that ends the run.
+one `Job` after the other. It sends None when it is ready, a float (the share that is done) as a sign of life, and
+per job one answer: its individuals, or the error that ends the run.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import torch
 from heredity.anatomy.constructor import provide
 from heredity.development.birth import Individual
 from heredity.errors import InputError, StoreError
-from heredity.executors.base import Nursery, Request
+from heredity.executors.base import Job, Nursery
 from heredity.executors.worker import bring_up, keep_memory, one_line, prepare_process, seldom
 
-Message = None | float | Individual | StoreError | InputError
+Message = None | float | list[Individual] | StoreError | InputError
 """What a worker sends."""
 
 
@@ -53,9 +53,9 @@ def serve(connection: Connection[Message, Any]) -> None:
             connection.send(_answer(connection.recv(), nursery, connection))
 
 
-def _answer(request: Request, nursery: Nursery, connection: Connection[Message, Any]) -> Message:
+def _answer(job: Job, nursery: Nursery, connection: Connection[Message, Any]) -> Message:
     try:
-        return bring_up(request, nursery, seldom(connection.send))
+        return bring_up(job, nursery, seldom(connection.send))
     except (StoreError, InputError) as error:
         return error
 

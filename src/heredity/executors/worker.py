@@ -1,4 +1,4 @@
-"""A worker's work: one newborn from its request to its record, the same in whatever process."""
+"""A worker's work: a newborn, or a litter, from request to record, the same in whatever process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import contextlib
 import ctypes
 import errno
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import torch
 
 from heredity.development.birth import Individual
-from heredity.development.develop import Mentor, develop
+from heredity.development.develop import Grown, Mentor, develop, develop_litter
 from heredity.development.loop import Beat
 from heredity.errors import DevelopmentError, InputError, StoreError
-from heredity.executors.base import Nursery, Record, Request
+from heredity.executors.base import Job, Nursery, Record, Request
 from heredity.rng import derive
-from heredity.store.blobs import BlobStore
+from heredity.store.blobs import BlobStore, Part
 from heredity.variation.operator import Organism
 
 BEAT_EVERY = 0.5
@@ -26,50 +26,82 @@ LONGEST_REASON = 300
 """Characters of a reason that are kept."""
 
 
-def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
-    """Develop a newborn, put its weights into the store, and give its record; a failure is a record too.
+def bring_up(job: Job, nursery: Nursery, beat: Beat) -> list[Individual]:
+    """Develop a newborn, or a litter, put the weights into the store, and give records; a failure is a record too.
 
     Raises:
         StoreError: weights cannot be read or written.
-        InputError: the ancestor cannot be built.
+        InputError: the ancestor cannot be built, or siblings cannot be developed together.
     """
-    birth, start = request.birth, time.perf_counter()
-    blobs = BlobStore(nursery.blobs)
+    start = time.perf_counter()
     try:
         # layers that draw (dropout) draw from torch's global state, which must not depend on who came before
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(birth.seed, "layers"))
-            parents = [_organism(blobs, record) for record in request.parents]
-            mentor = None
-            if request.teacher is not None:
-                mentor = Mentor(request.teacher[1], _organism(blobs, request.teacher))
-            grown = develop(
-                birth,
-                parents,
-                mentor,
-                nursery.task,
-                cache=nursery.cache,
-                beat=beat,
-                graph_bytes=nursery.graph_bytes,
+            torch.manual_seed(derive(job[0].birth.seed, "layers"))
+            grown, weights = (
+                _litter(job, nursery, beat) if job[0].birth.litter is not None else _alone(job[0], nursery, beat)
             )
-        weights = blobs.put(grown.organism.tensors, grown.organism.masks)
     except (InputError, StoreError):
         raise
-    except (Exception, SystemExit) as error:  # whatever it is, it is this newborn's end, not the run's
+    except (Exception, SystemExit) as error:  # whatever it is, it is these newborns' end, not the run's
         if _disk_is_full(error):
             raise StoreError(
                 f"expected room below {nursery.cache}; came {one_line(str(error))}; free some disk space, then resume"
             ) from error
-        return failed(request, _reason(error), time.perf_counter() - start)
+        return failed(job, _reason(error), time.perf_counter() - start)
     seconds = time.perf_counter() - start
-    return Individual(
-        birth, "developed", grown.measures, weights, grown.newborn, seconds=seconds, readings=grown.readings
+    in_all = sum(one.trained.steps for one in grown)
+    return [
+        Individual(
+            request.birth,
+            "developed",
+            one.measures,
+            digest,
+            one.newborn,
+            seconds=seconds * one.trained.steps / in_all if in_all else seconds / len(job),
+            readings=one.readings,
+            right=one.right,
+        )
+        for request, one, digest in zip(job, grown, weights, strict=True)
+    ]
+
+
+def _alone(request: Request, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], list[str]]:
+    blobs = BlobStore(nursery.blobs)
+    mentor = None
+    if request.teacher is not None:
+        mentor = Mentor(request.teacher[1], _organism(blobs, request.teacher))
+    grown = develop(
+        request.birth,
+        [_organism(blobs, record) for record in request.parents],
+        mentor,
+        nursery.task,
+        cache=nursery.cache,
+        beat=beat,
+        graph_bytes=nursery.graph_bytes,
     )
+    return [grown], [blobs.put(grown.organism.tensors, grown.organism.masks)]
 
 
-def failed(request: Request, reason: str, seconds: float) -> Individual:
-    """The record of a newborn that did not live."""
-    return Individual(request.birth, "failed", reason=reason, seconds=seconds)
+def _litter(job: Job, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], list[str]]:
+    blobs = BlobStore(nursery.blobs)
+    brood = develop_litter(
+        [request.birth for request in job],
+        [[_organism(blobs, record) for record in request.parents] for request in job],
+        nursery.task,
+        beat=beat,
+        graph_bytes=nursery.graph_bytes,
+    )
+    parts: list[Part] = []
+    for one, plan, names in zip(brood.grown, brood.sharing.plans, brood.sharing.names, strict=True):
+        own = {name: tensor for name, tensor in one.organism.tensors.items() if name not in names}
+        parts.append(Part(own, one.organism.masks, names, plan))
+    return brood.grown, blobs.put_litter(brood.bank, brood.moments, parts)
+
+
+def failed(job: Job, reason: str, seconds: float) -> list[Individual]:
+    """The records of newborns that did not live."""
+    return [Individual(request.birth, "failed", reason=reason, seconds=seconds / len(job)) for request in job]
 
 
 def prepare_process(threads: int) -> None:

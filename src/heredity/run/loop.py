@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -155,12 +156,18 @@ class Loop:
 
     def _develop(self, births: Sequence[Birth], left: float | None) -> None:
         requests = [self._request(birth) for birth in births]
+        sizes, together = Counter(birth.litter for birth in births), list[Individual]()
         for individual in self._on_time(self.executor.develop(requests)):
-            stamped = msgspec.structs.replace(individual, elapsed=self.clock.elapsed, seconds_left=left)
-            self.store.record(stamped)
+            together.append(msgspec.structs.replace(individual, elapsed=self.clock.elapsed, seconds_left=left))
+            litter = individual.birth.litter
+            if litter is not None and len(together) < sizes[litter]:
+                continue  # a litter is recorded whole, since none of it can be developed without the others
+            self.store.record(*together)
             self.clock.note(every=TICK)
-            self._individuals[stamped.number] = stamped
-            self.listener.recorded(stamped)
+            for stamped in together:
+                self._individuals[stamped.number] = stamped
+                self.listener.recorded(stamped)
+            together = []
 
     def _on_time(self, newborns: Iterator[Individual]) -> Iterator[Individual]:
         """Newborns up to the deadline, also when workers hang and give no beat to look at the clock on."""

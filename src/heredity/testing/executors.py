@@ -17,18 +17,23 @@ import msgspec
 import pytest
 import torch
 
+from heredity.anatomy.body import build
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome
 from heredity.development.birth import Birth, Individual
 from heredity.development.datasets import as_task
+from heredity.development.develop import validation_error
 from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Task
 from heredity.errors import InputError, StoreError
-from heredity.executors.base import Executor, Nursery, OnBeat, Record, Request, no_beat
+from heredity.executors.base import Executor, Nursery, OnBeat, Record, Request, jobs_of, no_beat
 from heredity.executors.worker import bring_up, prepared
 from heredity.store.blobs import BlobStore
+from heredity.variation.cloning import Cloning
+from heredity.variation.deepening import Deepening
 from heredity.variation.environment import Environment
 from heredity.variation.founding import Founding
+from heredity.variation.growth import Widening
 from heredity.variation.operator import Organism
 from heredity.variation.removal import RandomRemoval
 
@@ -102,6 +107,26 @@ class Village:
         birth = Birth(number, 1, (parent.number,), operator, genome, recipe, seed=number, teacher=parent.number)
         return Request(birth, (record,), record)
 
+    def litter(self, number: int, parent: Individual, steps: int = 40) -> list[Request]:
+        """Four siblings, who have all of their parent: itself, a wider and a deeper one, and a third that is wider."""
+        record = self.record(parent)
+        organism = Organism(record[0], *BlobStore(self.nursery.blobs).get(record[1]))
+        operators = (
+            Cloning(),
+            Widening("1", 2, number + 1),
+            Deepening("1", number + 2, width=2),
+            Widening("1", 4, number + 3, "netmorph"),
+        )
+        recipe = Recipe(steps=steps, batch_size=16, schedule="constant")
+        return [
+            Request(
+                Birth(number + k, 1, (parent.number,), operator, genome, recipe, seed=number + k, litter=number),
+                (record,),
+            )
+            for k, operator in enumerate(operators)
+            for genome in [operator.conceive([organism], number + k).genome]
+        ]
+
     def record(self, individual: Individual) -> Record:
         """What the store has of an individual."""
         genome: Genome = individual.birth.genome
@@ -111,7 +136,8 @@ class Village:
     def expected(self, requests: Sequence[Request]) -> list[Individual]:
         """What must come of these, by definition."""
         with prepared(self.nursery.threads):
-            return [timeless(bring_up(request, self.nursery, lambda share: None)) for request in requests]
+            born = [bring_up(job, self.nursery, lambda share: None) for job in jobs_of(requests)]
+            return [timeless(individual) for individuals in born for individual in individuals]
 
 
 def timeless(individual: Individual) -> Individual:
@@ -159,6 +185,40 @@ class ExecutorContract:
             for individual in executor.develop([village.founder(number) for number in range(2)]):
                 assert individual.weights is not None
                 assert individual.weights in blobs
+
+    def test_siblings_of_a_litter_are_developed_together(self, village: Village) -> None:
+        with self.make(village.nursery, no_beat) as executor:
+            (parent,) = executor.develop([village.founder(0)])
+            first, second = village.litter(1, parent), village.litter(5, parent)
+            came = list(executor.develop([*first, *second, village.founder(9)]))
+        assert by_number(came) == village.expected([*first, *second, village.founder(9)])
+        numbers = [individual.number for individual in came]
+        for litter in (first, second):
+            start = numbers.index(litter[0].birth.number)
+            assert numbers[start : start + 4] == [request.birth.number for request in litter]
+        blobs = BlobStore(village.nursery.blobs)
+        grown = [Organism(village.record(sibling)[0], *blobs.get(village.record(sibling)[1])) for sibling in came[:4]]
+        for sibling, organism in zip(came[:4], grown, strict=True):
+            network = build(organism.genome, organism.tensors)
+            assert validation_error(network, village.task) == sibling.measures["val_error"]
+        own = grown[0].tensors["1.weight"]
+        assert not torch.equal(own, blobs.get(village.record(parent)[1])[0]["1.weight"]), "it has learnt"
+        assert all(torch.equal(other.tensors["1.weight"][:16], own) for other in grown), "and all of them the same"
+
+    def test_a_litter_fails_as_one(self, village: Village) -> None:
+        with self.make(village.nursery, no_beat) as executor:
+            (parent,) = executor.develop([village.founder(0)])
+            bad = [
+                Request(
+                    msgspec.structs.replace(r.birth, recipe=Recipe(steps=40, batch_size=16, learning_rate=1e30)),
+                    r.parents,
+                )
+                for r in village.litter(1, parent)
+            ]
+            sound = village.litter(5, parent)
+            came = by_number(list(executor.develop([*bad, *sound])))
+        assert [individual.status for individual in came] == ["failed"] * 4 + ["developed"] * 4
+        assert all((individual.reason or "").startswith("diverged: ") for individual in came[:4])
 
     def test_nothing_to_develop(self, village: Village) -> None:
         with self.make(village.nursery, no_beat) as executor:

@@ -93,6 +93,9 @@ class Classification(Criterion):
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         return classes_of(outputs)
 
+    def right(self, answers: torch.Tensor, labels: torch.Tensor) -> torch.Tensor | None:
+        return answers == labels if labels.dim() == 1 and self.ignore is None else None
+
     def error(self, answers: torch.Tensor, labels: torch.Tensor) -> float:
         weights = None if self.weights is None else torch.tensor(self.weights)
         return wrong_share(answers, labels, weights, self.ignore)

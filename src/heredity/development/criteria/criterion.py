@@ -84,6 +84,10 @@ class Criterion(ABC):
         """What `error` needs of a batch's outputs: all, unless told otherwise."""
         return outputs
 
+    def right(self, answers: torch.Tensor, labels: torch.Tensor) -> torch.Tensor | None:
+        """`(n,)` of booleans: whether each of these examples is answered rightly; None where that cannot be said."""
+        return None
+
     @abstractmethod
     def error(self, answers: torch.Tensor, labels: torch.Tensor) -> float:
         """Error of `answers` on a whole split."""
@@ -111,7 +115,12 @@ class Criterion(ABC):
 
 def measured(criterion: Criterion, network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
     """The finite error of a network that takes stored `inputs (n, ...)` as the user has them; see `predict`."""
-    error = criterion.error(predict(network, inputs, keep=criterion.answers), labels)
+    return finite_error(criterion, predict(network, inputs, keep=criterion.answers), labels)
+
+
+def finite_error(criterion: Criterion, answers: torch.Tensor, labels: torch.Tensor) -> float:
+    """The error of answers, of a whole split; `WORST` at most."""
+    error = criterion.error(answers, labels)
     return min(error, WORST) if math.isfinite(error) else WORST
 
 
