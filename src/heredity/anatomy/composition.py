@@ -29,7 +29,7 @@ def composed(before: Anatomy, block: Block, added: Added, host: nn.Module) -> An
     """
     weight = f"{block.site}.weight"
     taken = 0 if block.place == "after" else 1
-    if not _is_plain(host, reads=taken == 1) or weight not in before.shapes or block.place == "identity":
+    if not is_plain(host, reads=taken == 1) or weight not in before.shapes or block.place == "identity":
         return None
     if block.width == 1:  # which is no family
         return None
@@ -60,7 +60,7 @@ def composed(before: Anatomy, block: Block, added: Added, host: nn.Module) -> An
     )
 
 
-def _is_plain(host: nn.Module, *, reads: bool) -> bool:
+def is_plain(host: nn.Module, *, reads: bool) -> bool:
     """Whether channels lie along the first dimension of a layer's weight; if it `reads`, inputs along the second."""
     kind = original_class(host)
     if isinstance(host, CONVOLUTIONS):

@@ -15,9 +15,11 @@ from heredity.executors.base import Executor, Nursery, OnBeat
 from heredity.executors.inline import Inline
 from heredity.executors.processes import Processes
 from heredity.run.strategy import Setting, Strategy
+from heredity.strategies import generations, neuroevolution
 from heredity.strategies.descent import Descent, DescentSettings
-from heredity.strategies.generations import BEST, PAPER, Generations, GenerationsSettings
+from heredity.strategies.generations import Generations, GenerationsSettings
 from heredity.strategies.group_pruning import GroupPruning, GroupPruningSettings
+from heredity.strategies.neuroevolution import Neuroevolution, NeuroevolutionSettings
 
 
 class Known(NamedTuple):
@@ -33,10 +35,15 @@ DEFAULT = "front"
 STRATEGIES: dict[str, dict[str, Known]] = {
     "synthesis": {
         DEFAULT: Known(Descent, DescentSettings, {"method": "synthesis"}),
-        "paper": Known(Generations, GenerationsSettings, PAPER),
-        "best": Known(Generations, GenerationsSettings, BEST),
+        "paper": Known(Generations, GenerationsSettings, generations.PAPER),
+        "best": Known(Generations, GenerationsSettings, generations.BEST),
     },
     "group_pruning": {DEFAULT: Known(GroupPruning, GroupPruningSettings, {})},
+    "neuroevolution": {
+        DEFAULT: Known(Neuroevolution, NeuroevolutionSettings, neuroevolution.PAPER),
+        "paper": Known(Neuroevolution, NeuroevolutionSettings, neuroevolution.PAPER),
+        "best": Known(Neuroevolution, NeuroevolutionSettings, neuroevolution.BEST),
+    },
     "random-removal": {DEFAULT: Known(Descent, DescentSettings, {"method": "random-removal"})},
     "magnitude-removal": {DEFAULT: Known(Descent, DescentSettings, {"method": "magnitude-removal"})},
 }

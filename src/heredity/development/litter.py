@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -74,11 +74,11 @@ def check_litter(recipes: Sequence[Recipe]) -> None:
     Raises:
         InputError: with the reason.
     """
+    if len({recipe.seconds is None for recipe in recipes}) > 1:
+        raise InputError.of("a litter's recipes all in seconds, or none", "some", "change the recipes")
     for recipe in recipes:
         if recipe.optimiser != "adamw":
             raise InputError.of("adamw for a litter", recipe.optimiser, "change the recipe")
-        if recipe.seconds is not None:
-            raise InputError.of("a litter's recipe in steps, epochs or flops", "seconds", "change the recipe")
         if recipe.culture is not None or recipe.prior is not None:
             raise InputError.of("no teacher and no prior in a litter", "one", "develop them apart, or leave it out")
 
@@ -95,7 +95,7 @@ def train_litter(
 ) -> list[Trained]:
     """Train siblings (which take normalised input) and their bank in place; networks are left in evaluation mode.
 
-    Deterministic on a CPU for a given seed and thread count.
+    Deterministic on a CPU for a given seed and thread count, unless recipes are in seconds.
 
     Raises:
         DevelopmentError: the loss is not finite.
@@ -104,9 +104,6 @@ def train_litter(
     device = bank.values.device
     inputs, labels = split.inputs.to(device), standardised(split.labels, form).to(device)
     pupils = [_Pupil(bank, sibling) for sibling in siblings]
-    limits = [total_steps(sibling.recipe, len(split), sibling.macs) or 0 for sibling in siblings]
-    turns = torch.tensor([k for k, limit in enumerate(limits) for _ in range(limit)])
-    turns = turns[torch.randperm(len(turns), generator=generator(seed, "turns"))].tolist()
     augments = [augmenter(sibling.recipe.augmentation) for sibling in siblings]
     random, order = generator(seed, "augmentation"), generator(seed, "batches")
     sizes = [min(sibling.recipe.batch_size, len(split)) for sibling in siblings]
@@ -119,27 +116,46 @@ def train_litter(
         return (augment(batch, random) if augment else batch), labels[index]
 
     done, losses = [0] * len(siblings), [torch.zeros((), device=device) for _ in siblings]
-    for step, k in enumerate(turns):
+    for step, (k, own, whole) in enumerate(_turns(siblings, len(split), generator(seed, "turns"))):
         recipe = siblings[k].recipe
         batch, answers = batch_of(k)
         pupils[k].fetch()
         loss = criterion.loss(siblings[k].network(batch).float(), answers, recipe.label_smoothing)
         loss.backward()
-        pupils[k].learn(learning_rate(recipe, done[k] / limits[k]), recipe)
+        pupils[k].learn(learning_rate(recipe, own), recipe)
         done[k] += 1
         losses[k] += loss.detach()
         if step % CHECK_EVERY == 0:
             if not math.isfinite(loss.item()):
-                raise DevelopmentError(f"diverged: the loss is {loss.item()} at step {step} of {len(turns)}")
-            beat(step / len(turns))
+                raise DevelopmentError(f"diverged: the loss is {loss.item()} at step {step}")
+            beat(whole)
     for k, pupil in enumerate(pupils):
         pupil.fetch()
         _see_anew(siblings[k].network, lambda k=k: batch_of(k)[0])
         siblings[k].network.eval()
     if not bool(bank.values.isfinite().all()):
-        raise DevelopmentError(f"diverged: weights are not finite after {len(turns)} steps")
-    each = (time.perf_counter() - start) / max(len(turns), 1)
+        raise DevelopmentError(f"diverged: weights are not finite after {sum(done)} steps")
+    each = (time.perf_counter() - start) / max(sum(done), 1)
     return [Trained(n, each * n, float(sum_) / n if n else math.nan) for n, sum_ in zip(done, losses, strict=True)]
+
+
+def _turns(siblings: Sequence[Sibling], examples: int, random: torch.Generator) -> Iterator[tuple[int, float, float]]:
+    """Whose turn it is, and what shares of its own training, and of all, are done.
+
+    Of seconds a litter has what its members have in all, and each turn is anybody's.
+    """
+    seconds = [sibling.recipe.seconds for sibling in siblings if sibling.recipe.seconds is not None]
+    if seconds:
+        start = time.perf_counter()
+        while (share := (time.perf_counter() - start) / sum(seconds)) < 1:
+            yield int(torch.randint(len(siblings), (), generator=random)), share, share
+        return
+    limits = [total_steps(sibling.recipe, examples, sibling.macs) or 0 for sibling in siblings]
+    turns = torch.repeat_interleave(torch.arange(len(limits)), torch.tensor(limits))
+    done = [0] * len(siblings)
+    for step, k in enumerate(turns[torch.randperm(len(turns), generator=random)].tolist()):
+        yield k, done[k] / limits[k], step / len(turns)
+        done[k] += 1
 
 
 class _Pupil:

@@ -55,7 +55,7 @@ class Sharing:
             for name, index in self.index(sibling).items():
                 own, met = plane[name].flatten(), known[index.flatten()]
                 if not torch.equal(bank[index.flatten()][met], own[met]):
-                    came = f"others in {name} of the {sibling + 1}th"
+                    came = f"others in {name} of sibling {sibling + 1}"
                     raise InputError.of("siblings with the same values where they share", came, "develop them apart")
                 bank[index.flatten()], known[index.flatten()] = own, True
         return bank

@@ -13,9 +13,10 @@ from typing import Any
 from torch import nn
 
 from heredity.zoo.alexnet import alexnet_cifar
+from heredity.zoo.cnn import cnn_small
 from heredity.zoo.convnext import convnext_cifar
 from heredity.zoo.densenet import densenet_cifar
-from heredity.zoo.inception import inception_cifar
+from heredity.zoo.inception import inception_cifar, inception_small
 from heredity.zoo.lenet import lenet5, lenet5_caffe, lenet5_synthesis, lenet_300_100
 from heredity.zoo.lstm import lstm_small
 from heredity.zoo.mobilenet import mobilenetv2_cifar
@@ -31,8 +32,10 @@ ZOO: dict[str, Callable[..., nn.Module]] = {
     "lenet5-synthesis": lenet5_synthesis,
     "lenet-300-100": lenet_300_100,
     "alexnet-cifar": alexnet_cifar,
+    "cnn-small": cnn_small,
     "vgg16-bn": vgg16_bn,
     "inception-cifar": inception_cifar,
+    "inception-small": inception_small,
     "resnet20": resnet20,
     "resnet56": resnet56,
     "resnext-cifar": resnext_cifar,

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import numpy as np
+import pytest
+
+from heredity.anatomy.body import anatomy_of
+from heredity.errors import InputError
+from heredity.measures.size import params
+from heredity.run.strategy import Setting, Strategy
+from heredity.strategies.neuroevolution import BEST, Neuroevolution, NeuroevolutionSettings
+from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
+from heredity.variation import Cloning, Deepening, Widening
+
+SHORT = {"members": 5, "kept": 2, "steps": (20, 10)}
+
+
+class TestJoint(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        return Neuroevolution(setting, msgspec.convert(SHORT, NeuroevolutionSettings))
+
+
+class TestEach(StrategyContract):
+    def make(self, setting: Setting) -> Strategy:
+        own = {**BEST, **SHORT, "selection": "accuracy", "training": "each"}
+        return Neuroevolution(setting, msgspec.convert(own, NeuroevolutionSettings))
+
+
+def lived(kind: str = "generations", **settings: object) -> History:
+    life = Life()
+    return live(Neuroevolution(sample_setting(kind, life), NeuroevolutionSettings(**SHORT | settings)), life, None, 5)
+
+
+def test_the_best_are_born_again_and_others_grow_from_them() -> None:
+    history = lived()
+    assert [len(births) for births, _ in history] == [1, 5, 5, 5]
+    for (_, before), (births, _) in itertools.pairwise(history[1:]):
+        ranked = [i.number for i in sorted(before, key=lambda i: (i.measures["val_error"], i.measures["params"]))]
+        assert [birth.parents for birth in births[:2]] == [(ranked[0],), (ranked[1],)]
+        assert all(isinstance(birth.operator, Cloning) for birth in births[:2])
+        assert all(isinstance(birth.operator, Widening | Deepening) for birth in births[2:])
+        assert {birth.parents for birth in births[2:]} <= {(ranked[0],), (ranked[1],)}
+        assert {birth.litter for birth in births} == {births[0].number}
+
+
+def test_each_has_a_litter_of_its_own() -> None:
+    births, _ = lived(training="each")[2]
+    assert [birth.litter for birth in births] == [birth.number for birth in births]
+
+
+def test_the_rate_falls_as_networks_grow() -> None:
+    history = lived()
+    first = history[0][1][0].measures["params"]
+    for births, _ in history[1:]:
+        for birth in births:
+            size = params(anatomy_of(birth.genome))
+            assert birth.recipe.learning_rate == pytest.approx(3e-3 * first / size)
+    assert {birth.recipe.learning_rate for births, _ in lived(rate="kept") for birth in births} == {3e-3}
+    falling = [births[0].recipe.learning_rate for births, _ in lived(rate="kept", annealed=True)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[-1] < 0.2 * falling[0]
+
+
+@pytest.mark.parametrize(("kind", "found"), [("widening", Widening), ("beside", Deepening), ("inception", Deepening)])
+def test_mutations_of_one_kind(kind: str, found: type) -> None:
+    for births, _ in lived(chances={kind: 1.0})[1:]:
+        grown = [birth.operator for birth in births[2:]]
+        assert grown
+        assert all(isinstance(operator, found) for operator in grown)
+        if kind == "inception":
+            assert {operator.kernels for operator in grown} == {(1, 3, 5, 0)}
+
+
+def test_nobody_grows_beyond_a_ceiling() -> None:
+    births = [birth for generation, _ in lived("targets") for birth in generation]
+    assert max(params(anatomy_of(birth.genome)) for birth in births[1:]) > 0
+    assert all(isinstance(birth.operator, Cloning) for birth in births[1:]), "the first has more than 2,000"
+
+
+def test_coevolution_keeps_who_is_right_where_others_are_wrong() -> None:
+    life = Life()
+    strategy = Neuroevolution(
+        sample_setting("generations", life), NeuroevolutionSettings(**SHORT, selection="coevolution")
+    )
+    strategy.tell(life.bring_up(strategy.ask(None)))
+    births = strategy.ask(None)
+    answers = [[1, 1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0], [0] * 8, [0] * 8]
+    told = [
+        msgspec.structs.replace(individual, right=np.packbits(np.array(bits, bool)).tobytes())
+        for individual, bits in zip(life.bring_up(births), answers, strict=True)
+    ]
+    strategy.tell(told)
+    again = strategy.ask(None)
+    assert [birth.parents[0] for birth in again[:2]] == [births[0].number, births[2].number]
+
+
+def test_coevolution_where_nothing_is_right_or_wrong() -> None:
+    with pytest.raises(InputError, match="answers that are right or wrong, for co-evolution"):
+        lived(selection="coevolution")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"kept": 5}, "at least 1 kept, and fewer than there are members; came 5 of 5"),
+        ({"steps": (10, 0)}, "steps and generations of at least 1"),
+        ({"chances": {"widening": 0.4}}, r"chances of mutations that sum to 1; came \[0.4\]"),
+        ({"kernels": ((3, 2.0), (5, -1.0))}, r"chances of kernels that sum to 1"),
+        ({"amount": 0.0}, "an amount of growth above 0; came 0"),
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, object], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        NeuroevolutionSettings(**SHORT | settings)
