@@ -12,8 +12,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.inputs import InputForm
-from heredity.measures.size import encoded
-from heredity.measures.variety import cluster_set, mean_distance, synapse_set
+from heredity.measures.size import encoded, encoded_synapses
+from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
+from heredity.testing.organisms import founder
+from heredity.variation.deepening import Deepening
+from heredity.variation.growth import Widening
 
 INPUTS = InputForm((1, 8, 8))
 
@@ -30,7 +33,7 @@ def test_distances_by_sets(rows: np.ndarray) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_sets_are_in_the_ancestors_coordinates(seed: int) -> None:
+def test_sets_are_those_of_the_ancestor(seed: int) -> None:
     """Against numbers that every cluster and synapse of the ancestor has, and which descend with them."""
     first = ancestor(describe("lenet5", {"input_shape": (1, 8, 8), "n_classes": 10}), INPUTS)
     rng = np.random.default_rng(seed)
@@ -43,7 +46,9 @@ def test_sets_are_in_the_ancestors_coordinates(seed: int) -> None:
     for family, size in first.genome.sizes.items():
         expected |= {start + int(position) for position in kept[family]}
         start += size
-    assert set(np.flatnonzero(cluster_set(genome)).tolist()) == expected
+    whole, own = cluster_sets([first.genome, genome])
+    assert whole.all()
+    assert set(np.flatnonzero(own).tolist()) == expected
 
     numbers, start = dict[str, torch.Tensor](), 0
     for name in encoded(first.anatomy):
@@ -53,7 +58,19 @@ def test_sets_are_in_the_ancestors_coordinates(seed: int) -> None:
     own = first.anatomy.plan(kept).apply(numbers)
     masks = {name: torch.from_numpy(rng.random(own[name].shape) < 0.5) for name in list(own)[::2]}
     alive = {int(n) for name, number in own.items() for n in (number[masks[name]] if name in masks else number.ravel())}
-    found = synapse_set(genome, masks)
-    assert len(found) == start
-    assert set(np.flatnonzero(found).tolist()) == alive
+    everything, found = synapse_sets([first.genome, genome], [{}, masks])
+    synapses = np.flatnonzero(everything)
+    assert len(synapses) == start
+    assert {int(np.searchsorted(synapses, place)) for place in np.flatnonzero(found)} == alive
     assert {name: tuple(t.shape) for name, t in own.items()} == {name: anatomy_of(genome).shapes[name] for name in own}
+
+
+def test_what_has_grown_counts() -> None:
+    parent = founder("lenet5")
+    wider = Widening("conv1", 2, 1).conceive([parent], 1)
+    deeper = Deepening("conv2", 2, width=2).conceive([parent], 2)
+    genomes = [parent.genome, wider.genome, deeper.genome]
+    assert cluster_sets(genomes).sum(1).tolist() == [sum(genome.sizes.values()) for genome in genomes]
+    counted = [encoded_synapses(anatomy_of(genome), {}) for genome in genomes]
+    assert synapse_sets(genomes, [{}, {}, {}]).sum(1).tolist() == counted
+    assert counted[0] < min(counted[1:])

@@ -15,6 +15,7 @@ from torch import nn
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import Deployed, anatomy_of, build
 from heredity.anatomy.build import tensors_of
+from heredity.anatomy.sharing import Sharing, shared
 from heredity.development.birth import Birth
 from heredity.development.criteria.criterion import finite_error, measured
 from heredity.development.culture import remembered_outputs
@@ -31,7 +32,6 @@ from heredity.priors.reading import Reading
 from heredity.rng import derive
 from heredity.types import Tensors
 from heredity.variation.operator import Masks, Moments, Organism, weights_digest
-from heredity.variation.sharing import Sharing, shared
 
 REMEMBERED = 2**26
 """Numbers that a teacher's remembered answers may have, at most: 256 MiB in every worker."""

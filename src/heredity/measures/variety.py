@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heredity.anatomy.body import ancestor
-from heredity.anatomy.genome import Genome, positions
-from heredity.anatomy.plan import IndexPlan, Kinship, Layout
+from heredity.anatomy.body import anatomy_of
+from heredity.anatomy.genome import Genome, Tag
+from heredity.anatomy.sharing import shared
 from heredity.measures.size import encoded
 
 
@@ -30,22 +30,19 @@ def mean_distance(sets: NDArray[np.bool_]) -> float | None:
     return float(distances[np.triu_indices(members, 1)].mean())
 
 
-def cluster_set(genome: Genome) -> NDArray[np.bool_]:
-    """Which of the ancestor's clusters an individual has, by their tags: `(the ancestor's clusters,)`."""
-    first = ancestor(genome.constructor, genome.inputs).genome
-    own = positions(genome, first)
-    rows = [np.isin(np.arange(size), own[family]) for family, size in first.sizes.items()]
-    return np.concatenate(rows) if rows else np.zeros(0, bool)
+def cluster_sets(genomes: Sequence[Genome]) -> NDArray[np.bool_]:
+    """`(members, clusters)`: which of the clusters that any relative has each of them has, by their tags."""
+    sets = [{(family, tag) for family, tags in genome.tags.items() for tag in tags} for genome in genomes]
+    anyone = sorted(set[tuple[str, Tag]]().union(*sets))
+    return np.array([[cluster in own for cluster in anyone] for own in sets], bool).reshape(len(sets), len(anyone))
 
 
-def synapse_set(genome: Genome, masks: Mapping[str, torch.Tensor]) -> NDArray[np.bool_]:
-    """Which of the ancestor's synapses, as the papers count them, are alive in an individual: `(its synapses,)`."""
-    first = ancestor(genome.constructor, genome.inputs)
-    own = positions(genome, first.genome)
-    anatomy, shapes = first.anatomy.select(own), first.anatomy.shapes
-    if not (names := encoded(anatomy)):
-        return np.zeros(0, bool)
-    whole = Layout([(name,) for name in names], shapes)
-    anything = {name: torch.ones(anatomy.shapes[name]) for name in names}
-    _, lacks = Kinship(whole, IndexPlan({}), [first.anatomy.plan(own)], shapes).gather([anything], [masks])
-    return np.ones(whole.length, bool) if lacks is None else lacks[0].numpy() == 0
+def synapse_sets(genomes: Sequence[Genome], masks: Sequence[Mapping[str, torch.Tensor]]) -> NDArray[np.bool_]:
+    """`(members, synapses)`: which of the synapses that any relative has live in each, as the papers count them."""
+    sharing = shared(genomes)
+    sets = torch.zeros(len(genomes), sharing.layout.length, dtype=torch.bool)
+    for k, (genome, own) in enumerate(zip(genomes, masks, strict=True)):
+        places, counted = sharing.index(k), encoded(anatomy_of(genome))
+        for name in counted:
+            sets[k, places[name][own[name]] if name in own else places[name].flatten()] = True
+    return sets.numpy()

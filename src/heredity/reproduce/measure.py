@@ -12,9 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from heredity.anatomy.body import anatomy_of, deploy
 from heredity.development.birth import Individual
@@ -23,7 +21,7 @@ from heredity.development.task import Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
-from heredity.measures.variety import cluster_set, mean_distance, synapse_set
+from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.run import Run
 from heredity.variation.operator import Organism
 
@@ -124,17 +122,14 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> M
             computed += sum(individual.seconds for individual in born)
             own: list[Row] = []
             organisms: list[Organism] = []
-            clusters: list[NDArray[np.bool_]] = []
-            synapses: list[NDArray[np.bool_]] = []
             for individual in (i for i in born if i.developed):
                 organism = run.store.organism(individual)
                 organisms.append(organism)
                 own.append(_row(individual, organism, whose, (rows or own or [None])[0]))
-                clusters.append(cluster_set(organism.genome))
-                synapses.append(synapse_set(organism.genome, organism.masks))
             rows += own
             if own:
-                varieties = mean_distance(np.array(clusters)), mean_distance(np.array(synapses))
+                genomes, masks = [o.genome for o in organisms], [o.masks for o in organisms]
+                varieties = mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
                 generations.append(

@@ -24,12 +24,13 @@ import torch
 from heredity.anatomy.blocks import Block, Place, quiet
 from heredity.anatomy.body import anatomy_of, root
 from heredity.anatomy.genome import Genome
+from heredity.anatomy.relatives import with_blocks
 from heredity.errors import InputError
 from heredity.rng import generator
 from heredity.types import Tensors
 from heredity.variation.growth import drawn
 from heredity.variation.operator import Operator, Organism
-from heredity.variation.relatives import restricted, with_blocks
+from heredity.variation.relatives import restricted
 
 Variant = Literal["pairs", "netmorph", "random"]
 

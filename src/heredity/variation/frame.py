@@ -22,11 +22,12 @@ from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.anatomy.body import Body, encompassing
 from heredity.anatomy.genome import Genome, Tag, positions
 from heredity.anatomy.plan import IndexPlan, Kinship, Layout
+from heredity.anatomy.relatives import common_blocks
 from heredity.errors import InputError
 from heredity.types import Tensors
 from heredity.variation.encoding import Laid, truncated
 from heredity.variation.operator import Organism
-from heredity.variation.relatives import common_blocks, completed
+from heredity.variation.relatives import completed
 from heredity.variation.removal import cluster_sums, made_in, sums_of
 
 Weights = Literal["fittest", "mean", "fresh"]

@@ -18,9 +18,9 @@ import torch
 from heredity.anatomy.body import encompassing
 from heredity.anatomy.genome import Genome, positions
 from heredity.anatomy.plan import IndexPlan, Layout
+from heredity.anatomy.relatives import common_blocks, in_shape
 from heredity.errors import InputError
 from heredity.types import Tensors
-from heredity.variation.relatives import common_blocks, in_shape
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from heredity.anatomy.body import anatomy_of
+from heredity.anatomy.sharing import shared
 from heredity.errors import InputError
 from heredity.store.blobs import BlobStore, Part
 from heredity.testing.organisms import founder, halved, masked
 from heredity.variation.deepening import Deepening
 from heredity.variation.growth import Widening
 from heredity.variation.operator import Organism
-from heredity.variation.sharing import shared
 
 
 def siblings_of(parent: Organism) -> list[Organism]:
