@@ -27,8 +27,9 @@ from heredity.export.onnx import to_onnx
 from heredity.measures.size import params
 from heredity.testing.organisms import SMALL, TOLERANCE, apart, founder, halved, masked
 from heredity.variation import AnyOperator
-from heredity.variation.deepening import PRESERVING, Deepening, Flattening, Variant
+from heredity.variation.deepening import PRESERVING, Deepening, Variant
 from heredity.variation.environment import Environment
+from heredity.variation.flattening import Flattening
 from heredity.variation.growth import Widening
 from heredity.variation.operator import Organism, weights_digest
 from heredity.variation.removal import remove

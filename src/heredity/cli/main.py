@@ -220,7 +220,10 @@ def report(folder: Folder) -> None:
 def reproduce(
     name: Annotated[
         str,
-        typer.Argument(help="synaptic-clusters, sexual-synthesis, gene-tagging or polyploidism.", show_default=False),
+        typer.Argument(
+            help="synaptic-clusters, sexual-synthesis, gene-tagging, polyploidism or neuroevolution.",
+            show_default=False,
+        ),
     ],
     scale: Annotated[str, typer.Option(help="smoke (seconds, shows that it works) or paper (hours).")] = "smoke",
     preset: Annotated[str, typer.Option(help="paper (as published), best or both.")] = "paper",

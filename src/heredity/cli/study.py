@@ -15,7 +15,7 @@ from heredity.run.loop import Listener
 
 COLUMNS = (
     *("arm", "preset", "seeds", "generations", "synapses", "clusters"),
-    *("storage", "one example", "accuracy", "lost"),
+    *("storage", "one example", "accuracy", "lost", "ensemble"),
 )
 
 Narrated = Callable[[int | None], AbstractContextManager[Listener]]
@@ -72,13 +72,19 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.preset,
         str(line.seeds),
         f"{line.generations:g}",
-        f"1/{line.architectural_efficiency:.1f}",
-        f"1/{line.cluster_efficiency:.1f}",
+        _show_efficiency(line.architectural_efficiency),
+        _show_efficiency(line.cluster_efficiency),
         show_count(line.storage_bytes),
         _show_latency(line),
         show_share(line.accuracy),
         show_share(line.ancestor_accuracy - line.accuracy),
+        "" if line.ensemble_accuracy is None else show_share(line.ensemble_accuracy),
     )
+
+
+def _show_efficiency(times: float) -> str:
+    """What part of the ancestor's is left; of one that has grown, how many times as much."""
+    return f"1/{times:.1f}" if times >= 1 else f"{1 / times:.2f}x"
 
 
 def _show_latency(line: Line) -> str:

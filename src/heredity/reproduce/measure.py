@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import torch
 from msgspec import Struct
+from msgspec.structs import replace
 
 from heredity.anatomy.body import anatomy_of, deploy
 from heredity.development.birth import Individual
-from heredity.development.criteria.criterion import measured
-from heredity.development.task import Task
+from heredity.development.criteria.criterion import finite_error, measured
+from heredity.development.task import Split, Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
+from heredity.measures.error import predict
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.run import Run
@@ -62,7 +65,8 @@ class Generation(Struct, frozen=True):
     it absent synapses are zeros, and only filters that are gone save time. None where the study does not take it.
 
     Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
-    of everybody took up to here, whatever the workers; `elapsed` is the run's clock.
+    of everybody took up to here, whatever the workers; `elapsed` is the run's clock. `ensemble` errors are those of the
+    mean of all members' answers, where the study wants them. None, too, of what an earlier version did not measure.
     """
 
     study: str
@@ -95,6 +99,10 @@ class Generation(Struct, frozen=True):
     synapse_variety: float | None
     computed: float
     elapsed: float
+    best_params: int | None = None
+    median_params: float | None = None
+    ensemble_val_error: float | None = None
+    ensemble_test_error: float | None = None
 
 
 class Measured(Struct, frozen=True):
@@ -105,10 +113,11 @@ class Measured(Struct, frozen=True):
     settings: dict[str, Any]
 
 
-def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> Measured:
+def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ensemble: bool = False) -> Measured:
     """Measures a run that is over; `whose` are the fields by which a row says which run of which study it is of.
 
-    `timed`: whether the best of a generation is exported and its time taken.
+    `timed`: whether the best of a generation is exported and its time taken; `ensemble`: whether its members are
+    measured as one.
     """
     read_test_errors(run, task)
     rows: list[Row] = []
@@ -132,10 +141,20 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> M
                 varieties = mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
-                generations.append(
-                    _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
-                )
+                one = _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
+                if ensemble:
+                    val_error, test_error = (_error_together(organisms, task, s) for s in (task.validation, task.test))
+                    one = replace(one, ensemble_val_error=val_error, ensemble_test_error=test_error)
+                generations.append(one)
     return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
+
+
+def _error_together(organisms: Sequence[Organism], task: Task, split: Split) -> float:
+    """The error of the mean of several networks' answers."""
+    networks = (deploy(organism.genome, organism.tensors) for organism in organisms)
+    outputs = torch.stack([predict(network, split.inputs) for network in networks])
+    together = task.criterion.mixed(outputs, torch.full((len(outputs),), 1 / len(outputs)))
+    return finite_error(task.criterion, task.criterion.answers(together), split.labels)
 
 
 def read_test_errors(run: Run, task: Task) -> None:
@@ -187,6 +206,7 @@ OF_ALL = (
     "cluster_efficiency",
     "storage_bytes",
     "macs",
+    "params",
 )
 """What a generation has of its best, and its median."""
 

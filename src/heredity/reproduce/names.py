@@ -7,11 +7,12 @@ from typing import get_args
 
 from heredity.anatomy.constructor import remedy
 from heredity.errors import InputError
-from heredity.reproduce import gene_tagging, polyploidism, sexual_synthesis, synaptic_clusters
+from heredity.reproduce import gene_tagging, neuroevolution, polyploidism, sexual_synthesis, synaptic_clusters
 from heredity.reproduce.study import Arm, Preset, Scale, Study
 
 STUDIES: dict[str, Study] = {
-    module.STUDY.name: module.STUDY for module in (synaptic_clusters, sexual_synthesis, gene_tagging, polyploidism)
+    module.STUDY.name: module.STUDY
+    for module in (synaptic_clusters, sexual_synthesis, gene_tagging, polyploidism, neuroevolution)
 }
 """What `heredity reproduce` knows."""
 

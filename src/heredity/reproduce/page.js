@@ -5,6 +5,8 @@
 const MEASURES = {
   generation: { name: "generation", write: String, scale: 1 },
   accuracy: { name: "accuracy on test, %", write: (share) => `${(100 * share).toFixed(2)} %`, scale: 100 },
+  ensemble_accuracy: { name: "accuracy of a generation's ensemble, %", write: (share) => `${(100 * share).toFixed(2)} %`, scale: 100 },
+  params: { name: "weights", write: count, scale: 1, log: true },
   architectural_efficiency: { name: "architectural efficiency", write: times, scale: 1, log: true },
   cluster_efficiency: { name: "cluster efficiency", write: times, scale: 1, log: true },
   storage_bytes: { name: "storage, bytes", write: count, scale: 1, log: true },
@@ -20,6 +22,7 @@ const CHARTS = [
   ["storage_bytes", "generation"], ["accuracy", "storage_bytes"],
   ["cluster_variety", "generation"], ["synapse_variety", "generation"],
   ["latency_ms", "architectural_efficiency"], ["latency_ms", "cluster_efficiency"],
+  ["ensemble_accuracy", "generation"], ["ensemble_accuracy", "computed"], ["accuracy", "params"], ["params", "generation"],
   ["accuracy", "computed"], ["architectural_efficiency", "computed"],
 ];
 
@@ -65,6 +68,7 @@ fill("lines", facts.lines.length ? table("Arms of the study", [
   { title: "ancestor's", kind: "minor", cell: (line) => written("latency_ms", line.ancestor_latency_ms) },
   { title: "ancestor", kind: "minor", cell: (line) => written("accuracy", line.ancestor_accuracy) },
   { title: "accuracy", cell: (line) => written("accuracy", line.accuracy) },
+  { title: "ensemble", kind: "minor", cell: (line) => written("ensemble_accuracy", line.ensemble_accuracy) },
   { title: "efficiency within 2 points", cell: (line) => times(line.accepted) },
   { title: "variety by clusters", kind: "minor", cell: (line) => written("cluster_variety", line.cluster_variety) },
   { title: "variety by synapses", kind: "minor", cell: (line) => written("synapse_variety", line.synapse_variety) },

@@ -80,6 +80,8 @@ def points(seeds: Sequence[Sequence[Generation]]) -> tuple[Point, ...]:
             "synapse_variety": [one.synapse_variety for one in here],
             "latency_ms": [one.best_latency_ms for one in here],
             "computed": [one.computed for one in here],
+            "params": [one.best_params for one in here],
+            "ensemble_accuracy": [None if (e := one.ensemble_test_error) is None else 1 - e for one in here],
         }
         spreads: dict[str, tuple[float, float, float]] = {}
         for name, of_seeds in values.items():

@@ -125,7 +125,7 @@ class Plan:
             evolve(
                 SMOKE_MODEL if self.scale == "smoke" else part.arm.model,
                 self._data(part),
-                strategy="synthesis",
+                strategy=self.study.strategy,
                 strategy_options=options,
                 generations=self.generations(part),
                 seed=part.seed,
@@ -145,7 +145,7 @@ class Plan:
                 "seed": part.seed,
                 "run": part.name,
             }
-            found = measure(run, task, whose, timed=self.study.timed)
+            found = measure(run, task, whose, timed=self.study.timed, ensemble=self.study.ensemble)
         make_folder(self._measured(part).parent)
         write_json(self._measured(part), found)
 
@@ -183,7 +183,7 @@ class Plan:
 
     def _founding(self, part: Part) -> tuple[Any, ...]:
         """All that the ancestor of a part follows from."""
-        settings = strategy_settings("synthesis", self._options(part))
+        settings = strategy_settings(self.study.strategy, self._options(part))
         own = settings["steps"][0], settings["batch_size"], settings["learning_rate"]
         return part.seed, part.arm.model, self._data(part), *own
 
@@ -206,7 +206,7 @@ class Plan:
             "data": self._data(part),
             "generations": self.generations(part),
             "seed": part.seed,
-            "strategy_settings": _as_stored(strategy_settings("synthesis", options)),
+            "strategy_settings": _as_stored(strategy_settings(self.study.strategy, options)),
         }
         for name, value in wanted.items():
             if (came := getattr(found, name)) != value:

@@ -1,6 +1,6 @@
 """Studies: what a published experiment is made of, as plain data. Each study is one file beside this one.
 
-A study is a set of arms times seeds. Each pair is an ordinary run of the strategy `synthesis`, by generations.
+A study is a set of arms times seeds. Each pair is an ordinary run of the study's strategy, by generations.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Curve(Struct, frozen=True):
 class Study(Struct, frozen=True):
     """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both.
 
-    In one that is `timed`, onnxruntime takes the time of the best of every generation; exporting it costs a second.
+    In one that is `timed`, onnxruntime takes the time of the best of every generation; exporting it costs a second. In
+    one with an `ensemble`, the members of a generation are measured together too. `smoke` is what a smoke changes.
     """
 
     name: str
@@ -74,15 +75,15 @@ class Study(Struct, frozen=True):
     choices: tuple[Choice, ...]
     curves: tuple[Curve, ...]
     timed: bool = True
+    ensemble: bool = False
+    strategy: str = "synthesis"
+    smoke: dict[str, Any] = {"steps": (60, 20), "ends_at": 1.0}
 
     def options(self, arm: Arm, preset: Preset, scale: Scale) -> dict[str, Any]:
         """The strategy's settings for an arm; those of an arm prevail over the study's."""
         own = self.paper if preset == "paper" else self.best
-        return {"preset": preset, **self.settings, **own, **arm.settings, **(SMOKE if scale == "smoke" else {})}
+        return {"preset": preset, **self.settings, **own, **arm.settings, **(self.smoke if scale == "smoke" else {})}
 
-
-SMOKE: dict[str, Any] = {"steps": (60, 20), "ends_at": 1.0}
-"""What a smoke changes of the settings, so that every part of a study is tried in seconds."""
 
 SMOKE_MODEL, SMOKE_DATA, SMOKE_GENERATIONS = "lenet5", "digits", 2
 

@@ -42,6 +42,7 @@ class Line(Struct, frozen=True):
     accepted: float
     cluster_variety: float | None
     synapse_variety: float | None
+    ensemble_accuracy: float | None
 
 
 def write_tables(plan: Plan, outcome: Sequence[Result]) -> tuple[Path, Path]:
@@ -101,17 +102,19 @@ def line_of(results: Sequence[Result]) -> Line:
         statistics.median(one.best_architectural_efficiency for one in last),
         statistics.median(one.best_cluster_efficiency for one in last),
         statistics.median(one.best_storage_bytes for one in last),
-        _latency(last),
-        _latency(first),
+        _median([one.best_latency_ms for one in last]),
+        _median([one.best_latency_ms for one in first]),
         1 - statistics.median(one.best_test_error for one in first),
         1 - statistics.median(one.best_test_error for one in last),
         statistics.median(accepted),
         *(_mean_over_generations(found, name) for name in ("cluster_variety", "synapse_variety")),
+        None if (error := _median([one.ensemble_test_error for one in last])) is None else 1 - error,
     )
 
 
-def _latency(generations: Sequence[Generation]) -> float | None:
-    known = [one.best_latency_ms for one in generations if one.best_latency_ms is not None]
+def _median(values: Sequence[float | None]) -> float | None:
+    """Of those that there are."""
+    known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 

@@ -5,7 +5,7 @@ generation g     the `kept` of the generation before (M2) are born again, and gr
                  them until there are `members` (M1); all are trained further, in one litter (`joint`) or `each` alone
 
 Growth is one of four: a family widened; a block beside a convolution, which is wider; a block after a layer, which is
-deeper; an Inception module. Who is kept is decided by accuracy, or by co-evolution, which looks for those who are right
+deeper; an Inception module. Blocks that have become nearly the identity may go again. Who is kept is decided by accuracy, or by co-evolution, which looks for those who are right
 where others are wrong. After growth the learning rate is lr |theta_old| / |theta_new|.
 
 Source: Painter, "Deep Neuroevolution with Shared Parameters" (METHODS F). Joint training is N2 steps in all, so a
@@ -32,16 +32,16 @@ from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.diversity import coevolved
 from heredity.strategies.founder import founder
-from heredity.variation import Cloning, Deepening, Widening
+from heredity.variation import Cloning, Deepening, Flattening, Widening
 from heredity.variation.operator import Organism
 
 TRIES = 64
 """Mutations that are drawn, at most, until one fits its parent."""
 
 T = TypeVar("T")
-Growth = Widening | Deepening
+Change = Widening | Deepening | Flattening
 
-Mutation = Literal["widening", "beside", "after", "inception"]
+Mutation = Literal["widening", "beside", "after", "inception", "flattening"]
 
 
 class NeuroevolutionSettings(msgspec.Struct, frozen=True):
@@ -49,7 +49,8 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
 
     `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1). `chances` of mutations are
     shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given `variant`.
-    `kernels` and their chances are those of blocks. With `rate` "scaled" the learning rate falls as parameters grow;
+    `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
+    `negligible`. With `rate` "scaled" the learning rate falls as parameters grow;
     `annealed`, it falls as a cosine over the generations. Where seconds bound the run, the first network has
     `ancestor_time` of them (a share), and the `planned` generations (K) the rest.
     """
@@ -65,6 +66,7 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     )
     kernels: tuple[tuple[int, float], ...] = ((1, 0.3), (3, 0.35), (5, 0.35))
     amount: float = 0.25
+    negligible: float = 0.02
     variant: Literal["pairs", "netmorph", "random"] = "pairs"
     batch_size: int = 64
     learning_rate: float = 3e-3
@@ -165,7 +167,7 @@ class Neuroevolution(Strategy):
                 birth = None if operator is None else self._birth(parent, operator, place, seconds_left)
             except InputError:  # it cannot grow there
                 continue
-            if birth is not None and self._fits(birth):
+            if birth is not None and birth.genome != parent.birth.genome and self._fits(birth):
                 return birth
         return None
 
@@ -174,7 +176,7 @@ class Neuroevolution(Strategy):
         ceilings = self._setting.targets.ceilings
         return params(anatomy_of(birth.genome)) <= ceilings.get("params", math.inf)
 
-    def _birth(self, parent: Individual, operator: Cloning | Growth, place: int, seconds_left: float | None) -> Birth:
+    def _birth(self, parent: Individual, operator: Cloning | Change, place: int, seconds_left: float | None) -> Birth:
         settings, number = self._settings, self._births + place
         seed = derive(self._setting.seed, number)
         genome = operator.conceive([self._setting.organism(parent)], seed).genome
@@ -182,10 +184,12 @@ class Neuroevolution(Strategy):
         litter = self._births if settings.training == "joint" else number
         return Birth(number, self._generation, (parent.number,), operator, genome, recipe, seed, litter=litter)
 
-    def _mutation(self, organism: Organism, number: int, rng: np.random.Generator) -> Growth | None:
+    def _mutation(self, organism: Organism, number: int, rng: np.random.Generator) -> Change | None:
         """A growth at a place of its kind; None if there is none."""
         settings, genome = self._settings, organism.genome
         kind = _drawn(rng, list(settings.chances), list(settings.chances.values()))
+        if kind == "flattening":
+            return Flattening(below=settings.negligible) if genome.blocks else None
         if kind == "widening":
             family = str(rng.choice(sorted(genome.tags)))
             return Widening(family, self._even(genome.sizes[family]), number, settings.variant)

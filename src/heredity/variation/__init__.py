@@ -6,7 +6,8 @@ A new operator is added to `AnyOperator`, by which records are read.
 from __future__ import annotations
 
 from heredity.variation.cloning import Cloning
-from heredity.variation.deepening import Deepening, Flattening
+from heredity.variation.deepening import Deepening
+from heredity.variation.flattening import Flattening
 from heredity.variation.founding import Founding
 from heredity.variation.growth import Widening
 from heredity.variation.reduction import Reduction

@@ -30,7 +30,6 @@ from heredity.rng import generator
 from heredity.types import Tensors
 from heredity.variation.growth import drawn
 from heredity.variation.operator import Operator, Organism
-from heredity.variation.relatives import restricted
 
 Variant = Literal["pairs", "netmorph", "random"]
 
@@ -109,20 +108,3 @@ class Deepening(Operator, frozen=True, tag="deepening"):
                 half = tensors[name].narrow(dim, 0, self.width // 2)
                 tensors[name] = torch.cat([half, -half if layer == "project" else half], dim)
         return tensors
-
-
-class Flattening(Operator, frozen=True, tag="flattening"):
-    """The parent without some of its blocks, by the numbers of the births in which these arose.
-
-    What a block adds is lost; of one that has become nearly nothing that is nearly nothing.
-    """
-
-    births: tuple[int, ...]
-
-    def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
-        (parent,) = parents
-        if unknown := sorted(set(self.births) - {block.birth for block in parent.genome.blocks}):
-            known = ", ".join(str(block.birth) for block in parent.genome.blocks) or "it has none"
-            raise InputError.of("births of the parent's blocks", unknown[0], f"choose among {known}")
-        stays = tuple(block for block in parent.genome.blocks if block.birth not in self.births)
-        return restricted(parent, stays)
