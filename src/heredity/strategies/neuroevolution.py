@@ -5,8 +5,9 @@ generation g     the `kept` of the generation before (M2) are born again, and gr
                  them until there are `members` (M1); all are trained further, in one litter (`joint`) or `each` alone
 
 Growth is one of four: a family widened; a block beside a convolution, which is wider; a block after a layer, which is
-deeper; an Inception module. Blocks that have become nearly the identity may go again. Who is kept is decided by accuracy, or by co-evolution, which looks for those who are right
-where others are wrong. After growth the learning rate is lr |theta_old| / |theta_new|.
+deeper; an Inception module. Blocks that have become nearly the identity may go again. Who is kept is decided by
+accuracy, or by co-evolution, which looks for those who are right where others are wrong. After growth the learning rate
+is lr |theta_old| / |theta_new|.
 
 Source: Painter, "Deep Neuroevolution with Shared Parameters" (METHODS F). Joint training is N2 steps in all, so a
 member's are N2 / M1. How much a mutation adds is not published: a share of the family, or of the site's channels.
