@@ -12,7 +12,7 @@ import torch
 
 from heredity.development.birth import Individual
 from heredity.development.develop import Mentor, develop
-from heredity.development.loop import Beat
+from heredity.development.loop import Beat, Effort
 from heredity.errors import DevelopmentError, InputError, StoreError
 from heredity.executors.base import Nursery, Record, Request
 from heredity.rng import derive
@@ -33,7 +33,7 @@ def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
         StoreError: weights cannot be read or written.
         InputError: the ancestor cannot be built.
     """
-    birth, start = request.birth, time.perf_counter()
+    birth, start, effort = request.birth, time.perf_counter(), Effort()
     blobs = BlobStore(nursery.blobs)
     try:
         # layers that draw (dropout) draw from torch's global state, which must not depend on who came before
@@ -51,6 +51,7 @@ def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
                 cache=nursery.cache,
                 beat=beat,
                 graph_bytes=nursery.graph_bytes,
+                effort=effort,
             )
         weights = blobs.put(grown.organism.tensors, grown.organism.masks)
     except (InputError, StoreError):
@@ -60,16 +61,23 @@ def bring_up(request: Request, nursery: Nursery, beat: Beat) -> Individual:
             raise StoreError(
                 f"expected room below {nursery.cache}; came {one_line(str(error))}; free some disk space, then resume"
             ) from error
-        return failed(request, _reason(error), time.perf_counter() - start)
+        return failed(request, _reason(error), time.perf_counter() - start, float(effort.flops))
     seconds = time.perf_counter() - start
     return Individual(
-        birth, "developed", grown.measures, weights, grown.newborn, seconds=seconds, readings=grown.readings
+        birth,
+        "developed",
+        grown.measures,
+        weights,
+        grown.newborn,
+        seconds=seconds,
+        train_flops=float(effort.flops),
+        readings=grown.readings,
     )
 
 
-def failed(request: Request, reason: str, seconds: float) -> Individual:
+def failed(request: Request, reason: str, seconds: float, train_flops: float | None = None) -> Individual:
     """The record of a newborn that did not live."""
-    return Individual(request.birth, "failed", reason=reason, seconds=seconds)
+    return Individual(request.birth, "failed", reason=reason, seconds=seconds, train_flops=train_flops)
 
 
 def prepare_process(threads: int) -> None:

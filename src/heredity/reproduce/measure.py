@@ -24,6 +24,7 @@ from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_set, mean_distance, synapse_set
+from heredity.run.account import Spent, spent
 from heredity.run.run import Run
 from heredity.variation.operator import Organism
 
@@ -32,8 +33,8 @@ class Row(Struct, frozen=True):
     """One individual; `table.csv`.
 
     Synapses and kernels are counted as the papers do; efficiencies are the ancestor's over its own. `storage_bytes`:
-    see `heredity.measures.size.storage`. `seconds` is what its development took, `elapsed` the run's clock, in seconds,
-    when it was recorded.
+    see `heredity.measures.size.storage`. `train_flops` is what its training took, `seconds` what its development did,
+    `elapsed` the run's clock, in seconds, when it was recorded.
     """
 
     study: str
@@ -53,6 +54,7 @@ class Row(Struct, frozen=True):
     val_error: float
     test_error: float
     storage_bytes: int
+    train_flops: float | None
     seconds: float
     elapsed: float
 
@@ -64,7 +66,8 @@ class Generation(Struct, frozen=True):
     it absent synapses are zeros, and only filters that are gone save time. None where the study does not take it.
 
     Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
-    of everybody took up to here, whatever the workers; `elapsed` is the run's clock.
+    of everybody took up to here, whatever the workers, and `computed_flops` what their training took; `elapsed` is the
+    run's clock.
     """
 
     study: str
@@ -95,6 +98,7 @@ class Generation(Struct, frozen=True):
     median_macs: float
     cluster_variety: float | None
     synapse_variety: float | None
+    computed_flops: float | None
     computed: float
     elapsed: float
 
@@ -115,13 +119,13 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> M
     read_test_errors(run, task)
     rows: list[Row] = []
     generations: list[Generation] = []
-    computed = 0.0
+    until: list[Individual] = []
     by_generation: dict[int, list[Individual]] = {}
     for individual in run.individuals:
         by_generation.setdefault(individual.birth.generation, []).append(individual)
     with prepared(threads=1):
         for number, born in sorted(by_generation.items()):
-            computed += sum(individual.seconds for individual in born)
+            until += born
             own: list[Row] = []
             organisms: list[Organism] = []
             clusters: list[NDArray[np.bool_]] = []
@@ -138,7 +142,7 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool) -> M
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
                 generations.append(
-                    _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
+                    _generation(number, own, own[best], latency, len(born) - len(own), varieties, spent(until), whose)
                 )
     return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
 
@@ -178,6 +182,7 @@ def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], f
         val_error=known["val_error"],
         test_error=known["test_error"],
         storage_bytes=storage(anatomy, organism.masks),
+        train_flops=individual.train_flops,
         seconds=individual.seconds,
         elapsed=individual.elapsed,
     )
@@ -203,7 +208,7 @@ def _generation(
     latency_ms: float | None,
     failed: int,
     varieties: tuple[float | None, float | None],
-    computed: float,
+    computed: Spent,
     whose: Mapping[str, Any],
 ) -> Generation:
     return Generation(
@@ -217,6 +222,7 @@ def _generation(
         **{f"median_{name}": statistics.median([getattr(row, name) for row in rows]) for name in OF_ALL},
         cluster_variety=varieties[0],
         synapse_variety=varieties[1],
-        computed=computed,
+        computed_flops=computed.flops,
+        computed=computed.seconds,
         elapsed=max(row.elapsed for row in rows),
     )
