@@ -90,7 +90,9 @@ def train(
         DevelopmentError: the loss is not finite.
     """
     device = next(network.parameters()).device
-    inputs, labels = split.inputs.to(device), standardised(split.labels, form).to(device)
+    inputs, labels = split.inputs, standardised(split.labels, form).to(device)
+    if isinstance(inputs, torch.Tensor):
+        inputs = inputs.to(device)
     effort = effort or Effort()
     limit = total_steps(recipe, len(split), flops)
     optimiser = make_optimiser(network, recipe)
@@ -117,7 +119,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, progress)
         index = next(batches).to(device)
-        batch = normalised(inputs[index], form)
+        batch = normalised(inputs[index].to(device), form)
         if augment:
             batch = augment(batch, random)
         answers = labels[index]
