@@ -26,6 +26,7 @@ from heredity.testing.runs import QUICK, essence
 
 MEASURED = {"params", "synapses", "macs", "bytes", "latency_ms", "val_error", "test_error"}
 DESCENT = {"id", "generation", "parents", "operator"}
+TOOK = {"inference_flops", "train_flops", "seconds", "line_flops", "line_seconds"}
 FILES = {"onnx", "weights", "genome"}
 
 
@@ -35,11 +36,11 @@ def front(finished: Run) -> dict[str, Any]:
 
 
 def test_front_json_has_the_agreed_keys(front: dict[str, Any]) -> None:
-    assert front.keys() == {"ancestor", "members", "targets"}
+    assert front.keys() == {"ancestor", "members", "targets", "individuals", "train_flops", "seconds"}
     assert front["members"]
-    assert front["ancestor"].keys() >= DESCENT | MEASURED
+    assert front["ancestor"].keys() >= DESCENT | MEASURED | TOOK
     for member in front["members"]:
-        assert member.keys() == DESCENT | MEASURED | FILES
+        assert member.keys() == DESCENT | MEASURED | TOOK | FILES
         assert len(member["parents"]) == (member["generation"] > 0)
         assert 0 <= member["val_error"] <= 1
         assert 0 <= member["test_error"] <= 1

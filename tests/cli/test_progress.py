@@ -97,6 +97,9 @@ def test_a_picture_before_latency_is_known() -> None:
 
 RESULT: dict[str, Any] = {
     "ancestor": {"id": "0000", "params": 431080, "val_error": 0.0071, "test_error": 0.0069},
+    "individuals": 18,
+    "train_flops": 1.234e12,
+    "seconds": 3661.2,
     "members": [
         {
             "id": "0003",
@@ -130,7 +133,8 @@ def test_a_narrow_terminal_shows_fewer_columns_and_whole_numbers(
 ) -> None:
     monkeypatch.setattr(anatomy, "console_for_tables", lambda: Console(width=width))
     anatomy.show_front(RESULT)
-    header, first, second, _ = capsys.readouterr().out.splitlines()
+    header, first, second, _, took = capsys.readouterr().out.splitlines()
+    assert took == "training of all 18 individuals: 1.23e+12 FLOPs, 1:01:01 of workers' time"
     columns = {"member", "params", "of ancestor", "MACs", "bytes", "latency", "validation", "test", "parents"}
     assert {name for name in columns if name not in header} >= set(missing)
     for number in ("107,770", "1.34 %"):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from heredity.development.augmentation import AUGMENTATIONS, augmenter, flip, shift
+from heredity.development.augmentation import AUGMENTATIONS, augmenter, flip, resized_crop, shift
 from heredity.errors import InputError
 from heredity.rng import generator
 
@@ -42,6 +42,30 @@ def test_flips_mirror_every_other_image() -> None:
     same = [torch.equal(a, b) for a, b in zip(flipped, batch, strict=True)]
     assert all(m != s for m, s in zip(mirrored, same, strict=True))
     assert abs(sum(mirrored) - 1000) < 4.5 * 500**0.5
+
+
+def test_resized_crops_are_windows_of_the_image() -> None:
+    """Of an image that says where each pixel lies, a window is a slower slope within the image's bounds."""
+    rows, columns = torch.meshgrid(torch.arange(40.0), torch.arange(60.0), indexing="ij")
+    batch = torch.stack([rows / 40, columns / 60]).expand(4000, 2, 40, 60)
+    cropped = resized_crop(batch, generator(0))
+    assert cropped.shape == batch.shape
+    inner = cropped[:, :, 10:30, 15:45]  # which no border reaches
+    down, across = inner[:, 0].diff(dim=1) * 40, inner[:, 1].diff(dim=2) * 60
+    for slope in (down, across):
+        assert (slope - slope.mean((1, 2), keepdim=True)).abs().max() < 1e-3
+    height, width = down.mean((1, 2)), across.mean((1, 2))
+    area, ratio = height * width, width / height
+    assert area.min() > 0.0799
+    assert height.max() < 1.0001
+    assert width.max() < 1.0001
+    assert ratio.min() > 0.7499
+    assert ratio.max() < 1.3334
+    assert area.mean() == pytest.approx(0.54, abs=0.03)
+    assert cropped.min() >= 0
+    assert cropped[:, 0].max() <= 39 / 40
+    corners = cropped[:, 0, 0, 0], cropped[:, 1, 0, 0]
+    assert all((corner == 0).any() and corner.max() > 0.4 for corner in corners), "anywhere in the image"
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

@@ -11,7 +11,16 @@ from heredity.anatomy.body import anatomy_of, ancestor, build, deploy
 from heredity.anatomy.constructor import describe
 from heredity.development.birth import Birth, Individual
 from heredity.development.datasets import as_task
-from heredity.development.develop import Grown, Mentor, conceive, develop, make_teacher, validation_error
+from heredity.development.develop import (
+    Grown,
+    Mentor,
+    conceive,
+    develop,
+    make_teacher,
+    planned_flops,
+    validation_error,
+)
+from heredity.development.loop import Effort
 from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Split, Task, normalised
 from heredity.errors import DevelopmentError
@@ -132,6 +141,27 @@ def test_answers_that_are_too_many_to_remember_are_online(
     monkeypatch.setattr("heredity.development.develop.REMEMBERED", len(TASK.train) * 4 - 1)
     make_teacher(Mentor("a" * 64, grown.organism), TASK.train, Recipe(steps=1), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "online"),
+    [
+        (Recipe(steps=3, culture=Culture()), False),
+        (Recipe(steps=3, augmentation=("shift1",)), False),  # with nothing to learn from it
+        (Recipe(steps=3, culture=Culture(), augmentation=("shift1",)), True),
+    ],
+)
+def test_a_teacher_costs_where_it_answers_online(grown: Grown, tmp_path: Path, recipe: Recipe, online: bool) -> None:
+    parent, effort = grown.organism, Effort()
+    birth = child_birth(parent, recipe)
+    develop(birth, [parent], Mentor("a" * 64, parent), TASK, cache=tmp_path, effort=effort)
+    own, teachers = (macs(anatomy_of(genome)) for genome in (birth.genome, parent.genome))
+    assert own < teachers
+    assert effort.flops == 3 * 128 * (6 * own + online * 2 * teachers)
+    assert planned_flops(birth, parent.genome, len(TASK.train)) == effort.flops
+    assert planned_flops(birth, None, len(TASK.train)) == 3 * 128 * 6 * own
+    timed = msgspec.structs.replace(birth, recipe=Recipe(seconds=1))
+    assert planned_flops(timed, None, len(TASK.train)) is None
 
 
 def test_validation_error_is_that_of_the_split(grown: Grown) -> None:

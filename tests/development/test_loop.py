@@ -12,7 +12,7 @@ from heredity.anatomy.body import Deployed
 from heredity.anatomy.inputs import InputForm
 from heredity.development.criteria import Classification, Regression
 from heredity.development.criteria.criterion import measured
-from heredity.development.loop import CHECK_EVERY, Trained, make_optimiser, total_steps, train
+from heredity.development.loop import CHECK_EVERY, Effort, Trained, make_optimiser, total_steps, train
 from heredity.development.recipe import Culture, Recipe, learning_rate
 from heredity.development.task import Split, normalised
 from heredity.errors import DevelopmentError
@@ -110,9 +110,16 @@ class TestBudgets:
         before = weights(module)
         sizes: list[int] = []
         module.register_forward_pre_hook(lambda _, arguments: sizes.append(len(arguments[0])))
-        assert train(module, toy(), FORM, recipe, seed=0, macs=1000).steps == expected
+        assert train(module, toy(), FORM, recipe, seed=0, flops=6000).steps == expected
         assert sizes == [min(recipe.batch_size, 200)] * expected
         assert torch.equal(weights(module), before) == (expected == 0)
+
+    @pytest.mark.parametrize("flops", [1, 6000 * 32, 6000 * 32 * 7.4, 1e7])
+    def test_flops_are_spent_as_they_were_given_to_within_a_step(self, flops: float) -> None:
+        effort, recipe = Effort(), Recipe(flops=flops, batch_size=32)
+        steps = train(network(), toy(), FORM, recipe, seed=0, flops=6000, effort=effort).steps
+        assert effort.flops == steps * 32 * 6000
+        assert abs(effort.flops - flops) < 32 * 6000
 
     def test_seconds(self) -> None:
         assert total_steps(Recipe(seconds=3), 100, 1) is None
@@ -175,8 +182,9 @@ class TestDivergence:
         module.register_forward_pre_hook(lambda *_: steps.append(1))
         recipe = Recipe(steps=500, optimiser="sgd", learning_rate=1e30, schedule="constant")
         with pytest.raises(DevelopmentError, match=rf"^diverged: the loss is (nan|inf) at step {CHECK_EVERY} of 500$"):
-            train(module, toy(), FORM, recipe, seed=0)
+            train(module, toy(), FORM, recipe, seed=0, flops=10, effort=(effort := Effort()))
         assert len(steps) == CHECK_EVERY
+        assert effort.flops == CHECK_EVERY * 128 * 10, "what was spent was spent"
 
     @pytest.mark.parametrize("steps", [1, 5, CHECK_EVERY, CHECK_EVERY + 1])
     def test_short_trainings_too(self, steps: int) -> None:

@@ -12,8 +12,9 @@ from heredity.anatomy.constructor import INSTANCE, Constructor, describe
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
-from heredity.export.facts import facts_page, line_of
+from heredity.export.facts import facts_page
 from heredity.export.member import File
+from heredity.run.account import line_of
 from heredity.run.settings import RunSettings
 from heredity.testing.runs import some_settings
 from heredity.variation import Founding, MagnitudeRemoval
@@ -54,7 +55,10 @@ def family() -> dict[int, Individual]:
     measures = {"params": 1000.0, "synapses": 900.0, "macs": 12345.0, "bytes": 5000.0, "val_error": 0.02}
     known = (measures | {"test_error": 0.025, "latency_ms": 0.5}, measures, measures | {"params": 250.0})
     pairs = zip(births, known, strict=True)
-    return {birth.number: Individual(birth, "developed", dict(found)) for birth, found in pairs}
+    return {
+        birth.number: Individual(birth, "developed", dict(found), seconds=birth.number + 0.5, train_flops=2e9)
+        for birth, found in pairs
+    }
 
 
 def page(number: int = 11, files: list[File] = FILES, **changes: Any) -> str:
@@ -113,6 +117,17 @@ def test_layers_descent_and_training() -> None:
     assert training.endswith("Teacher: 0000. Seed of the birth: 99.")
     assert "culture" not in section(page(0), "Training"), "there was nobody to learn from"
     assert "No teacher. Seed of the birth: 1." in page(0)
+
+
+def test_what_it_took() -> None:
+    text = section(page(), "What it took")
+    assert cells(text) == [
+        ["", "this network alone", "with its line of descent, 3 in all"],
+        ["---", "---:", "---:"],
+        ["FLOPs of training", "2.00e+09", "6.00e+09"],
+        ["seconds of development", "11.5", "15.5"],
+    ]
+    assert "One answer takes 24,690 FLOPs" in text
 
 
 @pytest.mark.parametrize(
@@ -179,5 +194,5 @@ def test_tables_are_whole() -> None:
     rows = [
         cells(part) for part in page(strategy="a|b\n*c*", criterion={"error": "x|y"}).split("\n\n") if part[0] == "|"
     ]
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert all(len({len(row) for row in table}) == 1 for table in rows)

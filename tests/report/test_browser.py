@@ -54,6 +54,11 @@ def panel(page: Page) -> dict[str, str]:
     )
 
 
+def exponential(flops: float) -> str:
+    """As a browser writes it."""
+    return f"{flops:.2e}".replace("e+0", "e+")
+
+
 def as_told(row: dict[str, Any]) -> dict[str, str]:
     """A row of `front.json` as people read it."""
     return {
@@ -63,7 +68,10 @@ def as_told(row: dict[str, Any]) -> dict[str, str]:
         "latency": f"{row['latency_ms']:.3f} ms",
         "validation error": f"{100 * row['val_error']:.2f} %",
         "test error": f"{100 * row['test_error']:.2f} %",
+        "inference": f"{2 * row['macs']:,} FLOPs",
         "born": f"generation {row['generation']}",
+        "took": f"{exponential(row['train_flops'])} FLOPs, {row['seconds']:.0f} s",
+        "with its line": f"{exponential(row['line_flops'])} FLOPs, {row['line_seconds']:.0f} s",
     }
 
 
@@ -75,6 +83,9 @@ def test_at_a_desk(opened: Open, finished: Run) -> None:
         assert stays_within(page)
         assert "weights" in page.inner_text("#headline")
         assert "Target met (weights at most 150) by " in page.inner_text("#targets")
+        assert f"{exponential(front['train_flops'])} FLOPs, " in page.inner_text("#ran")
+        page.get_by_text("What each generation took").click()
+        assert page.locator("#generations-spent tbody tr").count() == 3
 
         page.locator("#front-chart").scroll_into_view_if_needed()
         for row in (largest, smallest):  # by the mouse, on its point

@@ -6,6 +6,7 @@ import pytest
 
 from heredity.report.records import Measures, Portrait
 from heredity.report.words import headline, notes, within_a_point
+from heredity.run.account import Spent
 
 ANCESTOR: Measures = {"val_error": 0.02, "params": 431_080.0, "latency_ms": 0.109}
 
@@ -47,8 +48,11 @@ def test_the_ancestor_failed() -> None:
     assert headline({}, {"0001": member(0.5, 10.0)}, "params").startswith("No smaller network is within 1 point")
 
 
+NOTHING = Spent(0.0, 0.0)
+
+
 def portrait(number: int, **more: object) -> Portrait:
-    return Portrait(f"{number:04d}", 0, (), "cloning", 0.0, 0.0, (), **more)  # type: ignore[arg-type]
+    return Portrait(f"{number:04d}", 0, (), "cloning", 0.0, NOTHING, NOTHING, (), **more)  # type: ignore[arg-type]
 
 
 def said(*individuals: Portrait, finished: bool = True) -> str:

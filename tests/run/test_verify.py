@@ -59,6 +59,14 @@ def test_a_forged_measurement(copy: Path, measure: str) -> None:
     assert found.startswith(f"individual 1: {measure} is recorded as 0.5, found ")
 
 
+def test_forged_flops_of_training(copy: Path) -> None:
+    rewrite(copy, 1, lambda record: record.update(train_flops=record["train_flops"] + 1))
+    (found,) = differences(copy)
+    assert found.startswith("individual 1: FLOPs of its training is recorded as ")
+    rewrite(copy, 1, lambda record: record.pop("train_flops"))
+    assert differences(copy) == [], "older versions recorded none"
+
+
 def test_a_forged_test_error(copy: Path) -> None:
     with sqlite3.connect(copy / "run.db") as database:
         (number,) = database.execute("SELECT number FROM measurements WHERE name = 'test_error'").fetchone()

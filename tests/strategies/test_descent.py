@@ -135,6 +135,10 @@ def test_costs_choose_what_is_scarce() -> None:
         assert {operator.cost for operator in operators if isinstance(operator, Synthesis)} == costs
 
 
+def test_an_ancestor_that_has_learnt_already_is_let_be() -> None:
+    assert lived(steps=(0, 100))[0][0][0].recipe.steps == 0
+
+
 def test_smaller_networks_take_more_steps_and_larger_rates() -> None:
     history = lived(steps=(300, 100), learning_rate=0.01)
     (first,) = history[0][0]
@@ -209,7 +213,7 @@ def test_without_an_ancestor_there_is_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"population": 0}, {"steps": (0, 5)}, {"scarcest": 0.0}, {"synapses": 1.5}, {"ancestor_time": -1.0}]
+    "wrong", [{"population": 0}, {"steps": (5, 0)}, {"scarcest": 0.0}, {"synapses": 1.5}, {"ancestor_time": -1.0}]
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError, match=rf"^expected {next(iter(wrong))} .*; came .*; "):

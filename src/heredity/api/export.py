@@ -9,8 +9,9 @@ from torch import nn
 
 from heredity.anatomy.constructor import provide
 from heredity.api.evolve import Data, reopen
-from heredity.export.facts import facts_page, line_of
+from heredity.export.facts import facts_page
 from heredity.export.member import FACTS, File, files_of, write_files
+from heredity.run.account import line_of
 from heredity.run.run import Run
 from heredity.store.folder import RunFolder
 

@@ -15,7 +15,7 @@ from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import describe, find_model
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
-from heredity.cli.quantities import show_count, show_share
+from heredity.cli.quantities import show_count, show_effort, show_share
 from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.zoo import ZOO, defaults
@@ -125,6 +125,9 @@ def show_front(result: dict[str, Any]) -> None:
         f"ancestor {first['id']}: {show_count(first['params'])} params, "
         f"validation error {show_share(first['val_error'])}, test error {show_share(first['test_error'])}"
     )
+    if "train_flops" in result:  # not in files of older versions
+        told = show_effort(result["train_flops"], result["seconds"])
+        print(f"training of all {result['individuals']} individuals: {told}")
 
 
 def _cluster_weights(anatomy: Anatomy, family: Family) -> float:

@@ -61,7 +61,8 @@ def evolve(
         typer.Option(
             help="digits, mnist, cifar10, stl10, a folder of class folders, train.parquet[,test.parquet], "
             "hub:OWNER/NAME or file.py:callable; options behind a colon: mnist:10%, photos:size=64x64, "
-            "t.parquet:label=COLUMN,input=A+B."
+            "photos:size=64x64,augment=resized-crop+flip, t.parquet:label=COLUMN,input=A+B. Images too large for "
+            "memory: photos:size=64x64,cache=DIR keeps them in a file, of images x 3 x height x width bytes."
         ),
     ] = "digits",
     strategy: Annotated[

@@ -85,6 +85,12 @@ def show_measure(name: str, value: float) -> str:
     return f"{show_count(value)} {name}"
 
 
+def show_effort(flops: float | None, seconds: float) -> str:
+    """`1.23e+12 FLOPs, 1:02:03 of workers' time`."""
+    known = "FLOPs not known" if flops is None else f"{flops:.2e} FLOPs"
+    return f"{known}, {show_duration(seconds)} of workers' time"
+
+
 def show_count(count: float) -> str:
     """`431,080`."""
     return f"{count:,.0f}"

@@ -36,7 +36,28 @@ def flip(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return torch.where(mirrored, batch.flip(3), batch)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"shift1": shift(1), "shift2": shift(2), "crop": shift(4), "flip": flip}
+def resized_crop(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A part of each image, resized to the whole's size: from 8 % to all of its area, of sides from 3:4 to 4:3.
+
+    Szegedy et al. 2015. A side that would be longer than the image's is as long.
+    """
+    area, slant, across, down = torch.rand(4, len(batch), generator=generator)
+    area, ratio = 0.08 + 0.92 * area, (4 / 3) ** (2 * slant - 1)
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    x, y = (2 * across - 1) * (1 - width), (2 * down - 1) * (1 - height)  # of the middle, in [-1, 1]
+    nothing = torch.zeros_like(x)
+    maps = torch.stack([width, nothing, x, nothing, height, y], 1).reshape(-1, 2, 3).to(batch)
+    grid = F.affine_grid(maps, list(batch.shape), align_corners=False)
+    return F.grid_sample(batch, grid, padding_mode="border", align_corners=False)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "shift1": shift(1),
+    "shift2": shift(2),
+    "crop": shift(4),
+    "resized-crop": resized_crop,
+    "flip": flip,
+}
 """Augmentations that a recipe may name."""
 
 

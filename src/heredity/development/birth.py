@@ -34,10 +34,12 @@ class Individual(msgspec.Struct, frozen=True):
     """What came of a birth: measurements by name (see `heredity.measures`), and the digest of its weights in the store.
 
     A failed newborn has a `reason` and neither. `newborn` is the digest of the weights that it was born with, which its
-    parents and its birth give once more whenever asked. `seconds` is what its development took; `elapsed` is the run's
-    clock when it was recorded; `seconds_left` is what the strategy was told when it asked for this birth. `readings`
-    are those of its prior through its training, if it had one. `right` says, a bit an example, which of the validation
-    split's a sibling of a litter answers rightly, where that can be said.
+    parents and its birth give once more whenever asked. `seconds` is what its development took, measuring its error
+    included; `train_flops` is what its training took of FLOPs (see `heredity.development.develop.example_flops`), None
+    if that is not known: an older version recorded it, or its worker was lost. `elapsed` is the run's clock when it was
+    recorded; `seconds_left` is what the strategy was told when it asked for this birth. `readings` are those of its
+    prior through its training, if it had one. `right` says, a bit an example, which of the validation split's a sibling
+    of a litter answers rightly, where that can be said.
     """
 
     birth: Birth
@@ -47,6 +49,7 @@ class Individual(msgspec.Struct, frozen=True):
     newborn: str | None = None
     reason: str | None = None
     seconds: float = 0.0
+    train_flops: float | None = None
     elapsed: float = 0.0
     seconds_left: float | None = None
     readings: tuple[Reading, ...] = ()

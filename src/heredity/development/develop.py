@@ -15,18 +15,20 @@ from torch import nn
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import Deployed, anatomy_of, build
 from heredity.anatomy.build import tensors_of
+from heredity.anatomy.genome import Genome
 from heredity.anatomy.sharing import Sharing, shared
 from heredity.development.birth import Birth
 from heredity.development.criteria.criterion import finite_error, measured
 from heredity.development.culture import remembered_outputs
 from heredity.development.litter import Bank, Sibling, check_litter, train_litter
-from heredity.development.loop import Beat, Teacher, Trained, train
+from heredity.development.loop import Beat, Effort, Teacher, Trained, total_steps, train
 from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split, Task
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
 from heredity.measures.error import predict
+from heredity.measures.flops import training_flops
 from heredity.measures.size import macs, synapses
 from heredity.priors.reading import Reading
 from heredity.rng import derive
@@ -79,11 +81,12 @@ def develop(
     cache: Path,
     beat: Beat = lambda share: None,
     graph_bytes: int = 0,
+    effort: Effort | None = None,
 ) -> Grown:
     """Conceive a newborn from its parents, train it by its recipe, and measure it on the validation split.
 
     `cache` is a folder in which teachers' answers are remembered; `beat` is told the share of training that is done;
-    `graph_bytes` is what the family's ONNX files weigh beside weights.
+    `graph_bytes` is what the family's ONNX files weigh beside weights; `effort` is told of the training's FLOPs.
 
     Raises:
         DevelopmentError: the newborn is not the one that was planned, or its training diverged.
@@ -101,11 +104,12 @@ def develop(
         birth.recipe,
         criterion=task.criterion,
         seed=derive(birth.seed, "training"),
-        macs=macs(anatomy),
+        flops=example_flops(birth, None if mentor is None else mentor.organism.genome, len(task.train)),
         teacher=teacher,
         masks=newborn.masks,
         prior=prior,
         beat=beat,
+        effort=effort,
     )
     measures = _measures(anatomy, newborn.masks, graph_bytes) | {"val_error": validation_error(network, task)}
     grown = Organism(newborn.genome, _tensors(network), newborn.masks)
@@ -119,8 +123,11 @@ def develop_litter(
     *,
     beat: Beat = lambda share: None,
     graph_bytes: int = 0,
+    efforts: Sequence[Effort] = (),
 ) -> Brood:
     """Conceive siblings, each from its parents, train them on what they share, and measure them.
+
+    `efforts`, one a sibling if any, are told of the FLOPs that each one's training takes.
 
     Raises:
         InputError: they cannot be trained together, or do not agree in what they share.
@@ -140,7 +147,7 @@ def develop_litter(
             sharing.index(k),
             newborn.masks,
             recipes[k],
-            macs(anatomy_of(newborn.genome)),
+            training_flops(macs(anatomy_of(newborn.genome))),
         )
         for k, newborn in enumerate(newborns)
     ]
@@ -152,6 +159,7 @@ def develop_litter(
         criterion=task.criterion,
         seed=derive(births[0].seed, "training"),
         beat=beat,
+        efforts=efforts,
     )
     grown = [
         _sibling(newborn, sibling.network, done, task, graph_bytes)
@@ -198,13 +206,29 @@ def validation_error(network: nn.Module, task: Task) -> float:
     return measured(task.criterion, Deployed(network, task.inputs), task.validation.inputs, task.validation.labels)
 
 
+def example_flops(birth: Birth, teacher: Genome | None, examples: int) -> int:
+    """FLOPs of training a newborn on one of so many examples: its own, and those of a teacher that answers online.
+
+    Answers that are remembered were computed once, for all who learn from them: they are nobody's.
+    """
+    online = teacher is not None and birth.recipe.culture is not None and _is_online(teacher, birth.recipe, examples)
+    return training_flops(macs(anatomy_of(birth.genome)), macs(anatomy_of(teacher)) if teacher and online else 0)
+
+
+def planned_flops(birth: Birth, teacher: Genome | None, examples: int) -> float | None:
+    """FLOPs that the training of a birth takes, if it does not fail; None: seconds bound it."""
+    flops = example_flops(birth, teacher, examples)
+    steps = total_steps(birth.recipe, examples, flops)
+    return None if steps is None else float(steps * min(birth.recipe.batch_size, examples) * flops)
+
+
 def make_teacher(mentor: Mentor, split: Split, recipe: Recipe, cache: Path) -> Teacher:
     """A teacher's answers in training: remembered, or online where augmentation makes every batch another.
 
     They are online too where there are too many to remember: those of segmentation have classes for every pixel.
     """
     genome, tensors = mentor.organism.genome, mentor.organism.tensors
-    if recipe.augmentation or len(split) * math.prod(anatomy_of(genome).outputs) > REMEMBERED:
+    if _is_online(genome, recipe, len(split)):
         network = build(genome, tensors).eval()
 
         def online(index: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
@@ -216,3 +240,7 @@ def make_teacher(mentor: Mentor, split: Split, recipe: Recipe, cache: Path) -> T
     form = msgspec.structs.replace(genome.inputs, answer_mean=(), answer_std=())
     outputs = remembered_outputs(cache, mentor.digest, lambda: Deployed(build(genome, tensors), form), split)
     return lambda index, batch: outputs[index]
+
+
+def _is_online(teacher: Genome, recipe: Recipe, examples: int) -> bool:
+    return bool(recipe.augmentation) or examples * math.prod(anatomy_of(teacher).outputs) > REMEMBERED

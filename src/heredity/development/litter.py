@@ -28,7 +28,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import Criterion
-from heredity.development.loop import CHECK_EVERY, Beat, Trained, batches_of, total_steps
+from heredity.development.loop import CHECK_EVERY, Beat, Effort, Trained, batches_of, total_steps
 from heredity.development.recipe import Recipe, learning_rate
 from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError, InputError
@@ -59,13 +59,16 @@ class Bank:
 
 @dataclass(frozen=True)
 class Sibling:
-    """One of a litter: its network, where in the bank its parameters lie, by name, its masks, its recipe, its MACs."""
+    """One of a litter: its network, where in the bank its parameters lie, by name, its masks and its recipe.
+
+    `flops` are those of training on one example.
+    """
 
     network: nn.Module
     places: Tensors
     masks: Masks
     recipe: Recipe
-    macs: int
+    flops: int
 
 
 def check_litter(recipes: Sequence[Recipe]) -> None:
@@ -92,6 +95,7 @@ def train_litter(
     criterion: Criterion,
     seed: int,
     beat: Beat = lambda share: None,
+    efforts: Sequence[Effort] = (),
 ) -> list[Trained]:
     """Train siblings (which take normalised input) and their bank in place; networks are left in evaluation mode.
 
@@ -102,7 +106,7 @@ def train_litter(
     """
     start = time.perf_counter()
     device = bank.values.device
-    inputs, labels = split.inputs.to(device), standardised(split.labels, form).to(device)
+    labels, efforts = standardised(split.labels, form).to(device), efforts or [Effort() for _ in siblings]
     pupils = [_Pupil(bank, sibling) for sibling in siblings]
     augments = [augmenter(sibling.recipe.augmentation) for sibling in siblings]
     random, order = generator(seed, "augmentation"), generator(seed, "batches")
@@ -110,10 +114,10 @@ def train_litter(
     batches = {size: batches_of(len(split), size, order) for size in sorted(set(sizes))}
 
     def batch_of(k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        index = next(batches[sizes[k]]).to(device)
-        batch = normalised(inputs[index], form)
+        index = next(batches[sizes[k]])
+        batch = normalised(split.inputs[index].to(device), form)
         augment = augments[k]
-        return (augment(batch, random) if augment else batch), labels[index]
+        return (augment(batch, random) if augment else batch), labels[index.to(device)]
 
     done, losses = [0] * len(siblings), [torch.zeros((), device=device) for _ in siblings]
     for step, (k, own, whole) in enumerate(_turns(siblings, len(split), generator(seed, "turns"))):
@@ -124,6 +128,7 @@ def train_litter(
         loss.backward()
         pupils[k].learn(learning_rate(recipe, own), recipe)
         done[k] += 1
+        efforts[k].flops += siblings[k].flops * len(answers)
         losses[k] += loss.detach()
         if step % CHECK_EVERY == 0:
             if not math.isfinite(loss.item()):
@@ -150,7 +155,7 @@ def _turns(siblings: Sequence[Sibling], examples: int, random: torch.Generator) 
         while (share := (time.perf_counter() - start) / sum(seconds)) < 1:
             yield int(torch.randint(len(siblings), (), generator=random)), share, share
         return
-    limits = [total_steps(sibling.recipe, examples, sibling.macs) or 0 for sibling in siblings]
+    limits = [total_steps(sibling.recipe, examples, sibling.flops) or 0 for sibling in siblings]
     turns = torch.repeat_interleave(torch.arange(len(limits)), torch.tensor(limits))
     done = [0] * len(siblings)
     for step, k in enumerate(turns[torch.randperm(len(turns), generator=random)].tolist()):

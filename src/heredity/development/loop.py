@@ -38,6 +38,13 @@ CHECK_EVERY = 32
 """Steps between two looks at the loss, each a sign of life and a check for divergence."""
 
 
+@dataclass
+class Effort:
+    """FLOPs that a training has taken so far; whoever gave it knows them also of a training that fails."""
+
+    flops: int = 0
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a training did: steps taken, wall-clock seconds, and the mean loss between the last two looks."""
@@ -47,13 +54,13 @@ class Trained:
     loss: float
 
 
-def total_steps(recipe: Recipe, examples: int, macs: int) -> int | None:
-    """Steps that a recipe's budget buys on so many examples with a network of so many MACs; None: seconds decide."""
+def total_steps(recipe: Recipe, examples: int, flops: int) -> int | None:
+    """Steps that a recipe's budget buys on so many examples, each of so many FLOPs; None: seconds decide."""
     batch = min(recipe.batch_size, examples)
     if recipe.epochs is not None:
         return round(recipe.epochs * (examples // batch))
     if recipe.flops is not None:
-        return round(recipe.flops / (6 * max(macs, 1) * batch))
+        return round(recipe.flops / (max(flops, 1) * batch))
     return recipe.steps
 
 
@@ -65,15 +72,17 @@ def train(
     *,
     criterion: Criterion = PLAIN,
     seed: int,
-    macs: int = 0,
+    flops: int = 0,
     teacher: Teacher | None = None,
     masks: Mapping[str, torch.Tensor] | None = None,
     prior: Prior | None = None,
     beat: Beat = lambda share: None,
+    effort: Effort | None = None,
 ) -> Trained:
     """Train `network` (which takes normalised input) in place on its own device, and leave it in evaluation mode.
 
-    `macs` (per example) turns a budget of FLOPs into steps. `masks` are absent synapses by parameter name: their
+    `flops` are those of training on one example (`heredity.measures.flops`): a budget of FLOPs becomes steps by them,
+    and `effort` is told how many were spent. `masks` are absent synapses by parameter name: their
     weights are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless that is seconds;
     layers that draw (dropout) follow torch's global random state.
 
@@ -81,8 +90,11 @@ def train(
         DevelopmentError: the loss is not finite.
     """
     device = next(network.parameters()).device
-    inputs, labels = split.inputs.to(device), standardised(split.labels, form).to(device)
-    limit = total_steps(recipe, len(split), macs)
+    inputs, labels = split.inputs, standardised(split.labels, form).to(device)
+    if isinstance(inputs, torch.Tensor):
+        inputs = inputs.to(device)
+    effort = effort or Effort()
+    limit = total_steps(recipe, len(split), flops)
     optimiser = make_optimiser(network, recipe)
     absent = [(p, ~masks[n].to(device)) for n, p in network.named_parameters() if masks and n in masks]
     augment, random = augmenter(recipe.augmentation), generator(seed, "augmentation")
@@ -107,7 +119,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, progress)
         index = next(batches).to(device)
-        batch = normalised(inputs[index], form)
+        batch = normalised(inputs[index].to(device), form)
         if augment:
             batch = augment(batch, random)
         answers = labels[index]
@@ -129,6 +141,7 @@ def train(
         loss_sum += loss.detach()
         loss_count += 1
         step += 1
+        effort.flops += flops * len(index)
     losses = loss_sum.item() / loss_count if loss_count else losses
     if step and not math.isfinite(losses):
         raise DevelopmentError(f"diverged: the loss is {losses} at step {step}")

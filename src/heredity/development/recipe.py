@@ -24,8 +24,8 @@ class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Recipe(msgspec.Struct, frozen=True):
     """How a newborn is trained.
 
-    The budget is exactly one of `epochs`, `steps`, `seconds` and `flops` (of training: forward and backward, two per
-    MAC, three times the forward pass). `learning_rate` is the schedule's peak. `augmentation` names what is done to
+    The budget is exactly one of `epochs`, `steps`, `seconds` and `flops` (as `heredity.measures.flops` counts those of
+    training). `learning_rate` is the schedule's peak. `augmentation` names what is done to
     training images (see `augmentation.py`). `precision` "bf16" takes effect on a GPU only. `prior` is minimised beside
     the loss. A litter goes on with what its parents' optimiser remembered if that is `carried`.
     """

@@ -1,4 +1,4 @@
-"""Tasks: what is to be learnt. Splits stay resident as compact tensors; bytes become pixels batch by batch."""
+"""Tasks: what is to be learnt. Splits are compact tensors, or images in a file; bytes become pixels batch by batch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import PLAIN, Criterion, criterion_for
 from heredity.development.criteria.criterion import refuse_nonfinite
+from heredity.development.mapped import Mapped
 from heredity.errors import DataError
 from heredity.measures.error import as_user_has_it
+
+LOOKED_AT = 4096
+"""Of images in a file, how many say how all are normalised: they would have to be read at every start."""
 
 FEWEST_TO_DRAW_FROM = 20
 """Examples below which a missing split is not drawn: it would hold one example, or none."""
@@ -25,11 +29,11 @@ FEWEST_TO_DRAW_FROM = 20
 class Split:
     """Examples and what is right for each.
 
-    `inputs (n, *shape)`: uint8 pixels, float32 features, or int64 tokens. `labels (n, ...)`: class numbers, numbers,
-    maps, as the task's criterion has them.
+    `inputs (n, *shape)`: uint8 pixels, float32 features, or int64 tokens; a tensor, or `Mapped` where it would be too
+    large for memory. `labels (n, ...)`: class numbers, numbers, maps, as the task's criterion has them.
     """
 
-    inputs: torch.Tensor
+    inputs: torch.Tensor | Mapped
     labels: torch.Tensor
 
     def __len__(self) -> int:
@@ -39,13 +43,14 @@ class Split:
     def digest(self) -> str:
         """Digest of the split's content."""
         state = hashlib.sha256(f"{self.inputs.dtype}{tuple(self.inputs.shape)}".encode())
-        for tensor in (self.inputs, self.labels):
-            state.update(tensor.contiguous().numpy().data)
+        for part in (self.inputs, self.labels):
+            state.update(part.identity if isinstance(part, Mapped) else part.contiguous().numpy().data)
         return state.hexdigest()[:16]
 
-    def take(self, index: torch.Tensor) -> Split:
+    def take(self, index: torch.Tensor | slice) -> Split:
         """The examples at these positions."""
-        return Split(self.inputs[index], self.labels[index])
+        inputs = self.inputs.take(index) if isinstance(self.inputs, Mapped) else self.inputs[index]
+        return Split(inputs, self.labels[index])
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ def checked_task(task: Task) -> Task:
 
 def _checked(split: Split, criterion: Criterion, kind: str, name: str) -> Split:
     inputs, labels = split.inputs, split.labels
-    if inputs.dim() < 2:
+    if len(inputs.shape) < 2:
         raise DataError.of(
             f"{kind} inputs of shape (n, ...)", f"{tuple(inputs.shape)} in {name}", "give each example a shape"
         )
@@ -180,10 +185,12 @@ def _checked(split: Split, criterion: Criterion, kind: str, name: str) -> Split:
             "check the data",
         )
     labels = criterion.stored(labels, kind, name)
-    if inputs.dim() == 4 and labels.dim() == 3 and inputs.shape[2:] != labels.shape[1:]:
+    if len(inputs.shape) == 4 and labels.dim() == 3 and inputs.shape[2:] != labels.shape[1:]:
         came = f"{_sides(labels.shape[1:])} for images of {_sides(inputs.shape[2:])} in {name}"
         raise DataError.of(f"{kind} labels of the images' size", came, "resize them, without mixing classes")
-    return Split(_stored_inputs(inputs, kind, name).contiguous(), labels.contiguous())
+    if isinstance(inputs, torch.Tensor):
+        inputs = _stored_inputs(inputs, kind, name).contiguous()
+    return Split(inputs, labels.contiguous())
 
 
 def _stored_inputs(inputs: torch.Tensor, kind: str, name: str) -> torch.Tensor:
@@ -229,13 +236,15 @@ def _largest_token(splits: dict[str, Split]) -> int | None:
     """The largest of all splits, since an embedding must have room for those training lacks; None: no tokens."""
     if splits["training"].inputs.dtype != torch.int64:
         return None
-    return max(int(split.inputs.max()) for split in splits.values())
+    return max(int(split.inputs[:].max()) for split in splits.values())
 
 
 def _input_form(train: Split, criterion: Criterion, token: int | None) -> InputForm:
     """How the training split is normalised, inputs and, where they are numbers, labels."""
     inputs, units = train.inputs, criterion.units(train.labels)
     shape = tuple(inputs.shape[1:])
+    if isinstance(inputs, Mapped):
+        inputs = inputs[torch.linspace(0, len(inputs) - 1, min(len(inputs), LOOKED_AT)).long()]
     if token is not None:
         return InputForm(shape, vocabulary=token + 1, answer_mean=units[0], answer_std=units[1])
     if inputs.dtype != torch.uint8 or len(shape) != 3:

@@ -12,9 +12,9 @@ import torch
 
 from heredity.development.birth import Individual
 from heredity.development.develop import Grown, Mentor, develop, develop_litter
-from heredity.development.loop import Beat
+from heredity.development.loop import Beat, Effort
 from heredity.errors import DevelopmentError, InputError, StoreError
-from heredity.executors.base import Job, Nursery, Record, Request
+from heredity.executors.base import Job, Nursery, Record
 from heredity.rng import derive
 from heredity.store.blobs import BlobStore, Part
 from heredity.variation.operator import Organism
@@ -33,14 +33,13 @@ def bring_up(job: Job, nursery: Nursery, beat: Beat) -> list[Individual]:
         StoreError: weights cannot be read or written.
         InputError: the ancestor cannot be built, or siblings cannot be developed together.
     """
-    start = time.perf_counter()
+    start, efforts = time.perf_counter(), [Effort() for _ in job]
     try:
         # layers that draw (dropout) draw from torch's global state, which must not depend on who came before
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(job[0].birth.seed, "layers"))
-            grown, weights = (
-                _litter(job, nursery, beat) if job[0].birth.litter is not None else _alone(job[0], nursery, beat)
-            )
+            alone = job[0].birth.litter is None
+            grown, weights = (_alone if alone else _litter)(job, nursery, beat, efforts)
     except (InputError, StoreError):
         raise
     except (Exception, SystemExit) as error:  # whatever it is, it is these newborns' end, not the run's
@@ -48,7 +47,7 @@ def bring_up(job: Job, nursery: Nursery, beat: Beat) -> list[Individual]:
             raise StoreError(
                 f"expected room below {nursery.cache}; came {one_line(str(error))}; free some disk space, then resume"
             ) from error
-        return failed(job, _reason(error), time.perf_counter() - start)
+        return failed(job, _reason(error), time.perf_counter() - start, efforts)
     seconds = time.perf_counter() - start
     in_all = sum(one.trained.steps for one in grown)
     return [
@@ -59,15 +58,20 @@ def bring_up(job: Job, nursery: Nursery, beat: Beat) -> list[Individual]:
             digest,
             one.newborn,
             seconds=seconds * one.trained.steps / in_all if in_all else seconds / len(job),
+            train_flops=float(effort.flops),
             readings=one.readings,
             right=one.right,
         )
-        for request, one, digest in zip(job, grown, weights, strict=True)
+        for request, one, digest, effort in zip(job, grown, weights, efforts, strict=True)
     ]
 
 
-def _alone(request: Request, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], list[str]]:
-    blobs = BlobStore(nursery.blobs)
+Born = tuple[Sequence[Grown], list[str]]
+"""Who was developed, and the digests of their weights."""
+
+
+def _alone(job: Job, nursery: Nursery, beat: Beat, efforts: Sequence[Effort]) -> Born:
+    (request,), (effort,), blobs = job, efforts, BlobStore(nursery.blobs)
     mentor = None
     if request.teacher is not None:
         mentor = Mentor(request.teacher[1], _organism(blobs, request.teacher))
@@ -79,11 +83,12 @@ def _alone(request: Request, nursery: Nursery, beat: Beat) -> tuple[Sequence[Gro
         cache=nursery.cache,
         beat=beat,
         graph_bytes=nursery.graph_bytes,
+        effort=effort,
     )
     return [grown], [blobs.put(grown.organism.tensors, grown.organism.masks)]
 
 
-def _litter(job: Job, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], list[str]]:
+def _litter(job: Job, nursery: Nursery, beat: Beat, efforts: Sequence[Effort]) -> Born:
     blobs = BlobStore(nursery.blobs)
     brood = develop_litter(
         [request.birth for request in job],
@@ -91,6 +96,7 @@ def _litter(job: Job, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], li
         nursery.task,
         beat=beat,
         graph_bytes=nursery.graph_bytes,
+        efforts=efforts,
     )
     parts: list[Part] = []
     for one, plan, names in zip(brood.grown, brood.sharing.plans, brood.sharing.names, strict=True):
@@ -99,9 +105,13 @@ def _litter(job: Job, nursery: Nursery, beat: Beat) -> tuple[Sequence[Grown], li
     return brood.grown, blobs.put_litter(brood.bank, brood.moments, parts)
 
 
-def failed(job: Job, reason: str, seconds: float) -> list[Individual]:
+def failed(job: Job, reason: str, seconds: float, efforts: Sequence[Effort] | None = None) -> list[Individual]:
     """The records of newborns that did not live."""
-    return [Individual(request.birth, "failed", reason=reason, seconds=seconds / len(job)) for request in job]
+    flops = [None] * len(job) if efforts is None else [float(effort.flops) for effort in efforts]
+    return [
+        Individual(request.birth, "failed", reason=reason, seconds=seconds / len(job), train_flops=own)
+        for request, own in zip(job, flops, strict=True)
+    ]
 
 
 def prepare_process(threads: int) -> None:

@@ -6,7 +6,7 @@ The page is a pure function of what the run recorded and of the files beside it:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -20,20 +20,14 @@ from heredity.export.loading import heredity_lines, onnx_lines, program_lines
 from heredity.export.markdown import plain, share, table
 from heredity.export.member import FILES, File
 from heredity.measures import UNITS
+from heredity.measures.flops import inference_flops
 from heredity.measures.latency import PROTOCOL
+from heredity.run.account import spent
 from heredity.run.settings import RunSettings
 
 
-def line_of(individual: Individual, everybody: Mapping[int, Individual]) -> list[Individual]:
-    """An individual, its first parent, that one's, and so on to the ancestor."""
-    line = [individual]
-    while parents := line[-1].birth.parents:
-        line.append(everybody[parents[0]])
-    return line
-
-
 def facts_page(settings: RunSettings, line: Sequence[Individual], files: Sequence[File]) -> bytes:
-    """The page of `line[0]`, who descends from `line[-1]`, the ancestor; `files` are those beside the page."""
+    """The page of `line[0]`, whose line of descent ends at `line[-1]`, the ancestor; `files` lie beside the page."""
     member, first = line[0], line[-1]
     origin, data = plain(called(settings.constructor.reference, "a module")), plain(called(settings.data, "data"))
     sections = (
@@ -46,6 +40,7 @@ def facts_page(settings: RunSettings, line: Sequence[Individual], files: Sequenc
         f"## Layers\n\n{_layers(member, first)}",
         f"## Descent\n\n{_descent(line)}",
         f"## Training\n\n{_training(member.birth)}",
+        f"## What it took\n\n{_spent(line)}",
         f"## Files\n\n{_files(files)}",
         f"Made by heredity {version('heredity')} with torch {version('torch')} and onnxruntime "
         f"{version('onnxruntime')}.",
@@ -147,13 +142,18 @@ def _layers(member: Individual, first: Individual) -> str:
 
 
 def _descent(line: Sequence[Individual]) -> str:
+    """Of those that it descends from, the first parent, that one's first parent, and so on."""
+    everybody, firsts = {individual.number: individual for individual in line}, [line[0]]
+    while parents := firsts[-1].birth.parents:
+        firsts.append(everybody[parents[0]])
+
     def row(individual: Individual) -> tuple[str, ...]:
         birth, measures = individual.birth, individual.measures
         parents = ", ".join(map(_id, birth.parents)) or "-"
         shown = (_shown(name, measures.get(name)) for name in ("params", "val_error"))
         return _id(birth.number), str(birth.generation), parents, _operator_name(birth), *shown
 
-    return table(("", "generation", "parents", "operator", "weights", "validation error"), map(row, line))
+    return table(("", "generation", "parents", "operator", "weights", "validation error"), map(row, firsts))
 
 
 def _training(birth: Birth) -> str:
@@ -163,6 +163,21 @@ def _training(birth: Birth) -> str:
     listed = "\n".join(f"- {key.replace('_', ' ')}: {_setting(value)}" for key, value in recipe.items())
     teacher = "No teacher." if birth.teacher is None else f"Teacher: {_id(birth.teacher)}."
     return f"{listed}\n\n{teacher} Seed of the birth: {birth.seed}."
+
+
+def _spent(line: Sequence[Individual]) -> str:
+    own, whole, macs = spent(line[:1]), spent(line), int(line[0].measures["macs"])
+    flops = ("not known" if each.flops is None else f"{each.flops:.2e}" for each in (own, whole))
+    rows = (
+        ("FLOPs of training", *flops),
+        ("seconds of development", f"{own.seconds:.1f}", f"{whole.seconds:.1f}"),
+    )
+    return (
+        table(("", "this network alone", f"with its line of descent, {len(line)} in all"), rows)
+        + f"\n\nOne answer takes {inference_flops(macs):,} FLOPs, two per multiply-accumulate. Training takes three "
+        f"times that for every example of every step, and a teacher's answers where they are not remembered. Measuring "
+        f"the error is in the seconds alone."
+    )
 
 
 def _files(files: Sequence[File]) -> str:

@@ -13,9 +13,11 @@ from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
 from heredity.errors import ExportError
 from heredity.executors.worker import prepared
-from heredity.export.facts import facts_page, line_of
+from heredity.export.facts import facts_page
 from heredity.export.member import FACTS, FILES, GENOME, WEIGHTS, File, files_of, write_files
 from heredity.export.onnx import file_latency_ms, to_onnx
+from heredity.measures.flops import inference_flops
+from heredity.run.account import line_of, spent
 from heredity.run.run import Member, Run
 from heredity.run.targets import Targets
 from heredity.store.files import io_errors
@@ -37,15 +39,18 @@ def finish(run: Run, task: Task, progress: Callable[[int, int], None] = lambda d
     progress(0, len(front))
     if first.id not in (member.id for member in front):
         ancestor = _measured(first, task, to_onnx(first.organism()), everybody)
-        rows[first.id] = _row(ancestor)
+        rows[first.id] = _row(ancestor, everybody)
     for done, member in enumerate(sorted(front, key=lambda member: member.id != first.id), 1):  # pages compare with it
         rows[member.id] = _finished(run, member, task, everybody)
         progress(done, len(front))
-    members = [rows[member.id] for member in front]
+    members, total = [rows[member.id] for member in front], spent(everybody.values())
     content = {
         "ancestor": rows[first.id],
         "members": members,
         "targets": outcome(run.settings.targets, members),
+        "individuals": len(everybody),
+        "train_flops": total.flops,
+        "seconds": total.seconds,
     }
     write_json(run.folder.front_json, content)
     return content
@@ -64,7 +69,7 @@ def _finished(run: Run, member: Member, task: Task, everybody: dict[int, Individ
     try:
         files = files_of(member.organism(), ("onnx",), task, run.settings.seed)
     except ExportError as error:
-        row = _row(_measured(member, task, None, everybody))
+        row = _row(_measured(member, task, None, everybody), everybody)
         return {**row, "onnx": None, "weights": None, "genome": None, "refused": str(error)}
     content = files[0].content
     known = _measured(member, task, content, everybody)
@@ -72,7 +77,7 @@ def _finished(run: Run, member: Member, task: Task, everybody: dict[int, Individ
     write_files(place, [*files, File(FACTS, page)])
     relative = place.relative_to(run.folder.path)
     return {
-        **_row(known),
+        **_row(known, everybody),
         "bytes": len(content),
         "onnx": str(relative / FILES["onnx"]),
         "weights": str(relative / WEIGHTS),
@@ -94,9 +99,9 @@ def _measured(member: Member, task: Task, content: bytes | None, everybody: dict
     return everybody[number]
 
 
-def _row(individual: Individual) -> dict[str, Any]:
+def _row(individual: Individual, everybody: Mapping[int, Individual]) -> dict[str, Any]:
     """An individual as `front.json` has it."""
-    birth, known = individual.birth, individual.measures
+    birth, known, line = individual.birth, individual.measures, spent(line_of(individual, everybody))
     whole = {name: int(known[name]) for name in ("params", "synapses", "macs", "bytes")}
     return {
         "id": f"{individual.number:04d}",
@@ -107,4 +112,9 @@ def _row(individual: Individual) -> dict[str, Any]:
         "latency_ms": known.get("latency_ms"),
         "val_error": known["val_error"],
         "test_error": known["test_error"],
+        "inference_flops": inference_flops(whole["macs"]),
+        "train_flops": individual.train_flops,
+        "seconds": individual.seconds,
+        "line_flops": line.flops,
+        "line_seconds": line.seconds,
     }

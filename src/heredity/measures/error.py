@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import nn
+
+from heredity.types import Inputs
 
 VALUES_AT_ONCE = 2**22
 """Input values in one batch of predictions, at most; of small examples there are 500 in a batch."""
@@ -13,7 +16,7 @@ VALUES_AT_ONCE = 2**22
 
 def predict(
     network: nn.Module,
-    inputs: torch.Tensor,
+    inputs: Inputs,
     batch_size: int | None = None,
     keep: Callable[[torch.Tensor], torch.Tensor] = lambda outputs: outputs,
 ) -> torch.Tensor:
@@ -22,7 +25,7 @@ def predict(
     `network` takes input as the user has it (`heredity.anatomy.body.Deployed`); it is left in evaluation mode. `keep`
     is what is kept of a batch's outputs: all of a segmentation's logits may not fit into memory.
     """
-    size = batch_size or max(1, min(500, VALUES_AT_ONCE // max(inputs[0].numel(), 1)))
+    size = batch_size or max(1, min(500, VALUES_AT_ONCE // max(math.prod(inputs.shape[1:]), 1)))
     network.eval()
     with torch.no_grad():
         return torch.cat([keep(network(as_user_has_it(batch))) for batch in inputs.split(size)])

@@ -175,18 +175,6 @@ function edges(children) {
   return children.flatMap((child) => child.parents.filter((id) => byId.has(id)).map((id) => [byId.get(id), child]));
 }
 
-/** Everybody from whom these descend, themselves included. */
-function forebears(individuals) {
-  const found = new Set();
-  const visit = (one) => {
-    if (!one || found.has(one)) return;
-    found.add(one);
-    one.parents.forEach((id) => visit(byId.get(id)));
-  };
-  individuals.forEach(visit);
-  return found;
-}
-
 function lineageFigure() {
   const placed = living.filter((one) => one.measures[lineageCost] > 0);
   const floor = Math.min(...placed.map((one) => one.measures[lineageCost])) / 1.6;
@@ -280,6 +268,12 @@ if (living.length) {
 
 if (facts.generations.length) {
   fill("generations-lead", `${everybody.length} born in ${facts.generations.length} generations, the ancestor’s included; ${everybody.length - living.length} failed.`);
+  fill("generations-spent", table("What training took", [
+    { title: "generation", cell: ({ number }) => String(number) },
+    { title: "born", cell: ({ developed, failed }) => String(developed + failed) },
+    { title: "FLOPs", cell: ({ spent }) => (spent.flops === null ? "–" : spent.flops.toExponential(2)) },
+    { title: "workers’ time", cell: ({ spent }) => duration(spent.seconds) },
+  ], facts.generations));
   for (const [title, label, figure] of generationCharts()) {
     const chart = h("div", { class: "chart", role: "img", "aria-label": label });
     document.getElementById("generation-charts").append(h("figure", { class: "plot" }, h("h3", {}, title), chart));

@@ -22,6 +22,7 @@ from heredity.development.birth import Individual
 from heredity.errors import InputError
 from heredity.export.family import outcome
 from heredity.measures import UNITS
+from heredity.measures.flops import inference_flops
 from heredity.measures.latency import PROTOCOL
 from heredity.priors.reading import BINS, LARGEST_NORM, Setting
 from heredity.report.loading import loading
@@ -39,6 +40,7 @@ from heredity.report.records import (
     TensorPart,
 )
 from heredity.report.words import headline, notes, within_a_point
+from heredity.run.account import line_of, spent
 from heredity.run.front import front_of, objectives_of
 from heredity.run.run import Run
 from heredity.run.settings import RunSettings
@@ -85,7 +87,8 @@ def facts(
     front = tuple(name_of(individual.number) for individual in front_of(individuals, objectives))
     part = anatomy_part(anatomy, individuals)
     rows = {row["id"]: row for row in (finished["ancestor"], *finished["members"])} if finished else {}
-    portraits = tuple(_portrait(i, rows, part, settings, folder, with_tensors=front) for i in individuals)
+    everybody = {individual.number: individual for individual in individuals}
+    portraits = tuple(_portrait(i, everybody, rows, part, settings, folder, with_tensors=front) for i in individuals)
     measures = {portrait.id: portrait.measures for portrait in portraits}
     members = {name: measures[name] for name in front}
     first = measures.get(name_of(0), {})
@@ -95,6 +98,7 @@ def facts(
         version=version("heredity"),
         began=began,
         elapsed=elapsed,
+        spent=spent(individuals),
         finished=finished is not None,
         cost=settings.cost,
         objectives=objectives,
@@ -155,6 +159,7 @@ def generations(individuals: Sequence[Individual], cost: str) -> tuple[Generatio
                 failed=len(born) - len(living),
                 error=_spread([m["val_error"] for m in living]),
                 cost=_spread([m[cost] for m in living if cost in m]),
+                spent=spent(born),
                 elapsed=max(i.elapsed for i in born),
             )
         )
@@ -173,6 +178,7 @@ def failures(individuals: Sequence[Individual]) -> tuple[Failure, ...]:
 
 def _portrait(
     individual: Individual,
+    everybody: Mapping[int, Individual],
     rows: Mapping[str, Mapping[str, Any]],
     part: AnatomyPart,
     settings: RunSettings,
@@ -192,10 +198,12 @@ def _portrait(
         generation=birth.generation,
         parents=tuple(map(name_of, birth.parents)),
         operator=str(birth.operator.__struct_config__.tag),
-        seconds=round(individual.seconds, 2),
         elapsed=round(individual.elapsed, 2),
+        spent=spent([individual]),
+        line=spent(line_of(individual, everybody)),
         clusters=tuple(birth.genome.sizes.get(family.name, 0) for family in part.families),
         measures=measures,
+        inference_flops=inference_flops(int(measures["macs"])) if "macs" in measures else None,
         tensors=tuple(shapes.get(tensor.name, ()) for tensor in part.tensors) if shapes else (),
         loading=loading(folder, name, settings.inputs, exported=exported, handed_over=handed_over)
         if individual.developed

@@ -21,6 +21,11 @@ function duration(seconds) {
   return h ? `${h} h ${m} min` : m ? `${m} min ${s} s` : `${s} s`;
 }
 
+/** FLOPs and seconds that something took. */
+function effort({ flops, seconds }) {
+  return `${flops === null ? "FLOPs not known" : `${flops.toExponential(2)} FLOPs`}, ${duration(seconds)}`;
+}
+
 /** An element; strings among its children become text, never markup. */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

@@ -63,3 +63,15 @@ function descent(one) {
   for (let at = one; at && !line.includes(at); at = byId.get(at.parents[0])) line.push(at);
   return line;
 }
+
+/** Everybody from whom these descend, themselves included. */
+function forebears(individuals) {
+  const found = new Set();
+  const visit = (one) => {
+    if (!one || found.has(one)) return;
+    found.add(one);
+    one.parents.forEach((id) => visit(byId.get(id)));
+  };
+  individuals.forEach(visit);
+  return found;
+}

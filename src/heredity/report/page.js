@@ -26,6 +26,7 @@ fill("ran", terms([
   ["Born", `${everybody.length}, of whom ${facts.front.length} on the front`],
   ["Began", facts.began.slice(0, 16).replace("T", " ") + " UTC"],
   ["Time used", duration(facts.elapsed)],
+  ["Training", `${effort(facts.spent)} of workers’ time`],
 ]));
 
 if (!living.some((one) => "test_error" in one.measures)) document.getElementById("key-test").remove();
@@ -111,7 +112,10 @@ function memberFacts(one) {
   });
   return h("dl", { class: "facts" }, terms([
     ...shown,
-    ["born", `generation ${one.generation}`, h("small", {}, `${one.operator}, took ${duration(one.seconds)}`)],
+    ["inference", one.inference_flops && `${count(one.inference_flops)} FLOPs`],
+    ["born", `generation ${one.generation}`, h("small", {}, one.operator)],
+    ["took", effort(one.spent)],
+    ["with its line", effort(one.line), h("small", {}, `${forebears([one]).size} individuals`)],
   ]));
 }
 
@@ -250,5 +254,7 @@ fill("protocol", terms([
   ["latency", `onnxruntime, ${facts.latency_protocol}; measured of ${timed} individuals.`],
   ["weights", "All that the ONNX file holds: absent synapses are never counted as savings, they only make live weights fewer."],
   ["MACs", "Multiply-accumulates for one example, by arithmetic on the layers’ shapes."],
+  ["FLOPs", "Two per multiply-accumulate. Training: three times an answer’s for every example of every step, and a teacher’s answers where they are not remembered; measuring errors does not count. Whoever failed counts as far as it got, where that is known."],
+  ["with its line", "What an individual took, and everybody it descends from, each counted once."],
   ["bytes", "Of the ONNX file."],
 ]));

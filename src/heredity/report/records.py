@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from heredity.report.loading import Snippet
+from heredity.run.account import Spent
 
 Measures = dict[str, float]
 
@@ -29,18 +30,21 @@ class PriorPart(Struct, frozen=True):
 class Portrait(Struct, frozen=True, omit_defaults=True):
     """One individual. `clusters` counts those of each family, in the anatomy's order of families.
 
-    `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front. A failed newborn
-    has a `reason` and no measures; `refused` says why a member could not be exported.
+    `spent` is what it took to make, `line` the same of its whole line of descent; `inference_flops` are those of an
+    answer. `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front. A failed
+    newborn has a `reason` and no measures; `refused` says why a member could not be exported.
     """
 
     id: str
     generation: int
     parents: tuple[str, ...]
     operator: str
-    seconds: float
     elapsed: float
+    spent: Spent
+    line: Spent
     clusters: tuple[int, ...]
     measures: Measures = {}
+    inference_flops: int | None = None
     tensors: tuple[tuple[int, ...], ...] = ()
     loading: tuple[Snippet, ...] = ()
     prior: PriorPart | None = None
@@ -57,13 +61,17 @@ class Spread(Struct, frozen=True):
 
 
 class Generation(Struct, frozen=True):
-    """What came of one generation; errors and costs are those of its developed newborns, None without any."""
+    """What came of one generation; errors and costs are those of its developed newborns, None without any.
+
+    `spent` is what all of its newborns took.
+    """
 
     number: int
     developed: int
     failed: int
     error: Spread | None
     cost: Spread | None
+    spent: Spent
     elapsed: float
 
 
@@ -116,12 +124,16 @@ class Ceiling(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """A run as its page shows it. Ids name individuals; `front` is by descending cost; `began` is UTC, ISO 8601."""
+    """A run as its page shows it. Ids name individuals; `front` is by descending cost; `began` is UTC, ISO 8601.
+
+    `spent` is what everybody took.
+    """
 
     title: str
     version: str
     began: str
     elapsed: float
+    spent: Spent
     finished: bool
     cost: str
     objectives: tuple[str, ...]

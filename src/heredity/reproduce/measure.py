@@ -25,6 +25,7 @@ from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.measures.error import predict
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
+from heredity.run.account import Spent, spent
 from heredity.run.run import Run
 from heredity.variation.operator import Organism
 
@@ -33,8 +34,8 @@ class Row(Struct, frozen=True):
     """One individual; `table.csv`.
 
     Synapses and kernels are counted as the papers do; efficiencies are the ancestor's over its own. `storage_bytes`:
-    see `heredity.measures.size.storage`. `seconds` is what its development took, `elapsed` the run's clock, in seconds,
-    when it was recorded.
+    see `heredity.measures.size.storage`. `train_flops` is what its training took, `seconds` what its development did,
+    `elapsed` the run's clock, in seconds, when it was recorded.
     """
 
     study: str
@@ -56,6 +57,7 @@ class Row(Struct, frozen=True):
     storage_bytes: int
     seconds: float
     elapsed: float
+    train_flops: float | None = None
 
 
 class Generation(Struct, frozen=True):
@@ -65,8 +67,9 @@ class Generation(Struct, frozen=True):
     it absent synapses are zeros, and only filters that are gone save time. None where the study does not take it.
 
     Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
-    of everybody took up to here, whatever the workers; `elapsed` is the run's clock. `ensemble` errors are those of the
-    mean of all members' answers, where the study wants them. None, too, of what an earlier version did not measure.
+    of everybody took up to here, whatever the workers, and `computed_flops` what their training took; `elapsed` is the
+    run's clock. `ensemble` errors are those of the mean of all members' answers, where the study wants them. None, too,
+    of what an earlier version did not measure.
     """
 
     study: str
@@ -99,6 +102,7 @@ class Generation(Struct, frozen=True):
     synapse_variety: float | None
     computed: float
     elapsed: float
+    computed_flops: float | None = None
     best_params: int | None = None
     median_params: float | None = None
     ensemble_val_error: float | None = None
@@ -122,13 +126,13 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
     read_test_errors(run, task)
     rows: list[Row] = []
     generations: list[Generation] = []
-    computed = 0.0
+    until: list[Individual] = []
     by_generation: dict[int, list[Individual]] = {}
     for individual in run.individuals:
         by_generation.setdefault(individual.birth.generation, []).append(individual)
     with prepared(threads=1):
         for number, born in sorted(by_generation.items()):
-            computed += sum(individual.seconds for individual in born)
+            until += born
             own: list[Row] = []
             organisms: list[Organism] = []
             for individual in (i for i in born if i.developed):
@@ -141,7 +145,8 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
                 varieties = mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
-                one = _generation(number, own, own[best], latency, len(born) - len(own), varieties, computed, whose)
+                so_far = spent(until)
+                one = _generation(number, own, own[best], latency, len(born) - len(own), varieties, so_far, whose)
                 if ensemble:
                     val_error, test_error = (_error_together(organisms, task, s) for s in (task.validation, task.test))
                     one = replace(one, ensemble_val_error=val_error, ensemble_test_error=test_error)
@@ -192,6 +197,7 @@ def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], f
         val_error=known["val_error"],
         test_error=known["test_error"],
         storage_bytes=storage(anatomy, organism.masks),
+        train_flops=individual.train_flops,
         seconds=individual.seconds,
         elapsed=individual.elapsed,
     )
@@ -218,7 +224,7 @@ def _generation(
     latency_ms: float | None,
     failed: int,
     varieties: tuple[float | None, float | None],
-    computed: float,
+    computed: Spent,
     whose: Mapping[str, Any],
 ) -> Generation:
     return Generation(
@@ -232,6 +238,7 @@ def _generation(
         **{f"median_{name}": statistics.median([getattr(row, name) for row in rows]) for name in OF_ALL},
         cluster_variety=varieties[0],
         synapse_variety=varieties[1],
-        computed=computed,
+        computed_flops=computed.flops,
+        computed=computed.seconds,
         elapsed=max(row.elapsed for row in rows),
     )

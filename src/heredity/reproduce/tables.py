@@ -107,7 +107,8 @@ def line_of(results: Sequence[Result]) -> Line:
         1 - statistics.median(one.best_test_error for one in first),
         1 - statistics.median(one.best_test_error for one in last),
         statistics.median(accepted),
-        *(_mean_over_generations(found, name) for name in ("cluster_variety", "synapse_variety")),
+        _mean_over_generations(found, "cluster_variety"),
+        _mean_over_generations(found, "synapse_variety"),
         None if (error := _median([one.ensemble_test_error for one in last])) is None else 1 - error,
     )
 

@@ -1,8 +1,9 @@
 """Verification: is what the store says of its individuals true?
 
 For every individual (or a sample): its weights are there and whole, its network rebuilt from them measures as recorded
-(errors, sizes, live synapses; absent synapses are zero), and conceiving it again from its recorded parents
-gives the genome that was recorded and, bit for bit, the weights that it was born with.
+(errors, sizes, live synapses; absent synapses are zero), its training took the FLOPs that its recipe buys (where these
+are known, and seconds did not bound it), and conceiving it again from its recorded parents gives the genome that was
+recorded and, bit for bit, the weights that it was born with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from heredity.anatomy.body import anatomy_of, build, deploy
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
-from heredity.development.develop import conceive, validation_error
+from heredity.development.develop import conceive, planned_flops, validation_error
 from heredity.development.task import Task
 from heredity.executors.worker import prepared
 from heredity.measures import sizes_of
@@ -63,6 +64,10 @@ def _differences(
     for name, value in found.items():
         if recorded.get(name) != value:
             yield Difference(number, name, recorded.get(name), value)
+    teacher = None if birth.teacher is None else living[birth.teacher].birth.genome
+    planned = planned_flops(birth, teacher, len(task.train))
+    if None not in (planned, individual.train_flops) and planned != individual.train_flops:
+        yield Difference(number, "FLOPs of its training", individual.train_flops, planned)
     if mask_digest(organism.masks) != organism.genome.masks:
         yield Difference(number, "the digest of its masks", organism.genome.masks, mask_digest(organism.masks))
     for name, mask in organism.masks.items():

@@ -72,7 +72,7 @@ class DescentSettings(msgspec.Struct, frozen=True):
     steps: tuple[int, int] = (2000, 800)
 
     def __post_init__(self) -> None:
-        counts = {"population": self.population, "planned": self.planned, "steps": min(self.steps)}
+        counts = {"population": self.population, "planned": self.planned, "steps": self.steps[1]}
         shares = {"scarcest": self.scarcest, "ancestor_time": self.ancestor_time, "synapses": self.synapses}
         for name, count in counts.items():
             if count < 1:

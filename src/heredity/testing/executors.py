@@ -232,9 +232,11 @@ class ExecutorContract:
                 list(executor.develop(requests))
             )
         assert [sound, other] == village.expected([requests[1], requests[6]])
-        assert raising == Individual(requests[0].birth, "failed", reason="ValueError: two lines of grief")
+        reason = "ValueError: two lines of grief"
+        assert raising == Individual(requests[0].birth, "failed", reason=reason, train_flops=0.0)
         assert diverging.reason is not None
         assert diverging.reason.startswith("diverged: the loss is nan at step 32")
+        assert diverging.train_flops == 32 * 16 * 6 * (12 * 16 + 16 * 3), "what it had taken by then"
         assert (exhausted.reason, leaving.reason) == ("MemoryError", "SystemExit: 3")
         assert too_large.reason is not None
         assert too_large.reason.startswith("RuntimeError: ")

@@ -125,8 +125,9 @@ def essence(folder: Path) -> dict[str, Any]:
     with Store.open(folder) as store:
         individuals = [timeless(individual) for individual in store.individuals()]
     content = read_json(place.front_json, dict[str, Any])
-    for row in (content["ancestor"], *content["members"]):
-        del row["latency_ms"]
+    for timed in (content, content["ancestor"], *content["members"]):
+        for name in ("latency_ms", "seconds", "line_seconds"):
+            timed.pop(name, None)
     files = (*place.front.rglob("*"), *place.blobs.iterdir())
     digests = {
         str(file.relative_to(folder)): hashlib.sha256(_timeless_content(file)).hexdigest()
@@ -137,10 +138,10 @@ def essence(folder: Path) -> dict[str, Any]:
 
 
 def _timeless_content(file: Path) -> bytes:
-    """A file without latencies, which pages of facts have."""
+    """A file without latencies and times, which pages of facts have."""
     if file.suffix != ".md":
         return file.read_bytes()
-    return b"\n".join(line for line in file.read_bytes().splitlines() if b"milliseconds" not in line)
+    return b"\n".join(line for line in file.read_bytes().splitlines() if b"seconds" not in line)
 
 
 def timeless(individual: Individual) -> Individual:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from heredity.errors import DataError
 from heredity.measures.error import predict
+from heredity.types import Inputs
 
 WORST = 1e9
 """What is recorded of an error that is larger or no number: records, and comparisons, want finite ones."""
@@ -113,7 +114,7 @@ class Criterion(ABC):
         """Kind and settings, as `run.json` has them."""
 
 
-def measured(criterion: Criterion, network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
+def measured(criterion: Criterion, network: nn.Module, inputs: Inputs, labels: torch.Tensor) -> float:
     """The finite error of a network that takes stored `inputs (n, ...)` as the user has them; see `predict`."""
     return finite_error(criterion, predict(network, inputs, keep=criterion.answers), labels)
 

@@ -9,6 +9,7 @@
 | `hub` | data sets on the Hugging Face hub |
 | `given` | tensors, torch data sets and tasks, from Python or from a `file.py:callable` |
 | `images`, `options`, `extras` | what several of them need: decoding, options behind a name, optional libraries |
+| `cache` | images that are decoded into a file |
 """
 
 from __future__ import annotations

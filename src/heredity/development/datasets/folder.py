@@ -2,7 +2,8 @@
 
     flowers/daisy/1.jpg ...      or      flowers/train/daisy/1.jpg ...   flowers/test/daisy/9.jpg ...
 
-Class folders are numbered in the order of their names, by value where all of them are numbers.
+Class folders are numbered in the order of their names, by value where all of them are numbers. Images are in memory, or
+in a file if a folder for it is named (`cache`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from heredity.development.datasets.cache import cached
 from heredity.development.datasets.images import decode, file_names
 from heredity.development.datasets.options import Options
 from heredity.development.task import Split, Task, make_task
@@ -40,7 +42,8 @@ def folder_task(folder: Path, options: Options, *, seed: int) -> Task:
         names = [path.name for path in _folders(place)]
         if unseen := [name for name in names if name not in classes]:
             came = f"{unseen[0]} in {place}"
-            raise DataError.of("classes that training has too", came, f"training has {', '.join(classes)}")
+            shown = ", ".join(classes[:10]) + ", ..." * (len(classes) > 10)
+            raise DataError.of("classes that training has too", came, f"training has {shown}")
         for number, name in enumerate(classes):
             found = _images(place / name) if name in names else []
             if kind == "train" and not found:
@@ -48,13 +51,23 @@ def folder_task(folder: Path, options: Options, *, seed: int) -> Task:
             files += found
             labels += [number] * len(found)
         ends.append(len(files))
-    images = decode(files, file_names(files, folder), options.size)
+    called = file_names(files, folder)
+    if options.cache is None:
+        images = decode(files, called, options.size)
+    else:
+        images = cached(files, called, options.size, Path(options.cache))
+    everything = Split(images, torch.tensor(labels))
     splits = {
-        kind: Split(images[start:end], torch.tensor(labels[start:end]))
-        for kind, start, end in zip(parts, [0, *ends], ends, strict=False)
+        kind: everything.take(slice(start, end)) for kind, start, end in zip(parts, [0, *ends], ends, strict=False)
     }
     return make_task(
-        str(folder), splits["train"], splits.get("validation"), splits.get("test"), seed=seed, classes=classes
+        str(folder),
+        splits["train"],
+        splits.get("validation"),
+        splits.get("test"),
+        seed=seed,
+        augmentation=options.augment,
+        classes=classes,
     )
 
 

@@ -7,6 +7,7 @@ up, 16-bit grey loses its lower byte. Nothing is resized unless it is asked for.
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ from heredity.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
 
+Room = Callable[[tuple[int, ...]], Pixels]
+"""Gives an array of this shape, for images to be put into."""
+
 CHUNK = 64
 """Images that a thread decodes at a time."""
 
@@ -32,9 +36,17 @@ def decode(sources: Sequence[Any], called: Callable[[int], str], size: tuple[int
     `called` names the source at a position, for messages. `size` is (height, width) to resize all to.
 
     Raises:
-        DataError: one is missing or damaged, or they are of more than one size.
+        DataError: one is missing or damaged, they are of more than one size, or too many for this machine's memory.
         InputError: Pillow is not installed.
     """
+    images, grey = decode_into(sources, called, size, _memory)
+    return torch.from_numpy(images[:, :1].copy() if grey else images)
+
+
+def decode_into(
+    sources: Sequence[Any], called: Callable[[int], str], size: tuple[int, int] | None, room: Room
+) -> tuple[Pixels, bool]:
+    """Images as RGB `(n, 3, h, w)` in the room that there is for them, and whether all are grey; else see `decode`."""
     read = _reader(size)
 
     def one(i: int) -> Pixels:
@@ -46,7 +58,7 @@ def decode(sources: Sequence[Any], called: Callable[[int], str], size: tuple[int
 
     first = one(0)
     height, width = first.shape[:2]
-    images = np.empty((len(sources), 3, height, width), np.uint8)
+    images = room((len(sources), 3, height, width))
 
     def fill(start: int) -> bool:
         """Decodes a chunk; whether all of it is grey."""
@@ -64,8 +76,16 @@ def decode(sources: Sequence[Any], called: Callable[[int], str], size: tuple[int
         return grey
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        grey = all(list(pool.map(fill, range(0, len(sources), CHUNK))))
-    return torch.from_numpy(images[:, :1].copy() if grey else images)
+        return images, all(list(pool.map(fill, range(0, len(sources), CHUNK))))
+
+
+def _memory(shape: tuple[int, ...]) -> Pixels:
+    needed, there = math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 2 * needed > there:  # this process has them, and every worker
+        came = f"{needed / 1e9:.1f} GB for {there / 1e9:.1f} GB of memory"
+        remedy = "resize them (size=64x64), or keep those of a folder in a file: FOLDER:cache=DIR"
+        raise DataError.of("images that fit into memory twice", came, remedy)
+    return np.empty(shape, np.uint8)
 
 
 def is_image(value: Any) -> bool:

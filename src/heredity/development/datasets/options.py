@@ -9,7 +9,14 @@ from typing import Any
 
 from heredity.errors import DataError, InputError
 
-FORMS = {"label": "COLUMN", "input": "COLUMN+COLUMN", "size": "64x64", "config": "NAME"}
+FORMS = {
+    "label": "COLUMN",
+    "input": "COLUMN+COLUMN",
+    "size": "64x64",
+    "cache": "DIR",
+    "augment": "NAME+NAME",
+    "config": "NAME",
+}
 """Options by name, and what they look like; a share is written without a name: `10%`."""
 
 
@@ -18,13 +25,16 @@ class Options:
     """What stands behind a reference.
 
     `share` in (0, 1] of the training and validation examples; `label` and `input`: columns of tables; `size`: (height,
-    width) to which images are resized; `config`: a configuration of a hub's data set.
+    width) to which images are resized; `cache`: a folder for a file of the decoded images, which then need not fit into
+    memory; `augment`: what is done to training images; `config`: a configuration of a hub's data set.
     """
 
     share: float | None = None
     label: tuple[str, ...] = ()
     input: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    cache: str | None = None
+    augment: tuple[str, ...] = ()
     config: str | None = None
 
     def allow(self, *names: str, form: str) -> None:
@@ -59,9 +69,9 @@ def _option(part: str, reference: str) -> tuple[str, Any]:
     if name == "size" and (sides := re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", value)):
         height, width = sides.groups()
         return "size", (int(height), int(width or height))
-    if name == "config" and value:
+    if name in ("config", "cache") and value:
         return name, value
-    if name in ("label", "input") and value:
+    if name in ("label", "input", "augment") and value:
         return name, tuple(value.split("+"))
     raise InputError.of("an option of data", f"{part!r} in {reference}", _known(FORMS))
 

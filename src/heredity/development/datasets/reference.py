@@ -60,7 +60,7 @@ def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) 
         options.allow("label", "input", "size", form="parquet files")
         return parquet_task([Path(path) for path in place.split(",")], options, seed=seed, name=place)
     if Path(place).is_dir():
-        options.allow("size", form="a folder of images")
+        options.allow("size", "cache", "augment", form="a folder of images")
         return folder_task(Path(place), options, seed=seed)
     if ":" not in place and "/" in place:
         remedy = "check the path; parquet files end in .parquet, hub names begin with hub:"
