@@ -20,7 +20,7 @@ TRIES = 100
 """How often an utterance is drawn, at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recording:
     """A recorded word by its number, who speaks it, and which of his recordings of the word it is."""
 
@@ -30,7 +30,7 @@ class Recording:
     index: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Utterance:
     """What a speaker says, and the words' numbers."""
 
