@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from heredity.api.evolve import resume as resume
     from heredity.api.export import export_member as export_member
     from heredity.api.load import load as load
+    from heredity.api.recogniser import recogniser as recogniser
+    from heredity.development.criteria import CTC as CTC
     from heredity.development.criteria import Classification as Classification
     from heredity.development.criteria import Custom as Custom
     from heredity.development.criteria import MultiLabel as MultiLabel
@@ -35,6 +37,8 @@ _HOMES = {
     "resume": "heredity.api.evolve",
     "export_member": "heredity.api.export",
     "load": "heredity.api.load",
+    "recogniser": "heredity.api.recogniser",
+    "CTC": "heredity.development.criteria",
     "Classification": "heredity.development.criteria",
     "Regression": "heredity.development.criteria",
     "MultiLabel": "heredity.development.criteria",
@@ -55,6 +59,7 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "resume",
     "load",
     "export_member",
+    "recogniser",
     "load_task",
     "as_task",
     "Task",
@@ -62,6 +67,7 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "Classification",
     "Regression",
     "MultiLabel",
+    "CTC",
     "Custom",
     "Targets",
     "Run",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pickle
+
+import msgspec
 import torch
 
-from heredity.anatomy.inputs import InputForm, example
+from heredity.anatomy.inputs import Audio, InputForm, example
 
 
 def test_examples_differ_from_each_other_and_are_the_same_again() -> None:
@@ -24,3 +27,13 @@ def test_tokens_are_whole_numbers_below_the_vocabulary() -> None:
     assert tokens.shape == (4, 50)
     assert tokens.dtype == torch.int64
     assert set(tokens.unique().tolist()) == {0, 1, 2}
+
+
+def test_a_form_without_audio_is_recorded_as_it_always_was() -> None:
+    """Digests of genomes, and with them runs, must stay what they were."""
+    form = InputForm((1, 8, 8))
+    record = msgspec.json.encode(form)
+    assert record == (b'{"shape":[1,8,8],"mean":[0.0],"std":[1.0],"vocabulary":null,"answer_mean":[],"answer_std":[]}')
+    assert pickle.loads(pickle.dumps(form)) == form == msgspec.json.decode(record, type=InputForm)
+    heard = InputForm((13, 90), audio=Audio(("yes", "no"), connected=True))
+    assert msgspec.json.decode(msgspec.json.encode(heard), type=InputForm) == heard != InputForm((13, 90))

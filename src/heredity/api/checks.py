@@ -89,7 +89,7 @@ def _check_functions(first: Ancestor, task: Task) -> None:
         )
         raise ModelError.of(expected, came, "return the outputs' loss, averaged over the batch")
     try:
-        task.criterion.error(outputs.detach(), labels)
+        task.criterion.error(task.criterion.answers(outputs.detach()), labels)
     except Exception as error:
         raise ModelError.of(
             f"the error of {task.name} to be a number", f"{type(error).__name__}: {error}", called

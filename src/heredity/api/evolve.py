@@ -198,6 +198,8 @@ def reopen(
 def _offered(task: Task) -> dict[str, Any]:
     """What a constructor may ask for by naming it."""
     offered = {"input_shape": task.inputs.shape, "n_classes": task.n_classes}
+    if task.criterion.framewise:
+        offered["framewise"] = True
     return offered if task.inputs.vocabulary is None else {**offered, "vocabulary": task.inputs.vocabulary}
 
 

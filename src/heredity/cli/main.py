@@ -59,10 +59,10 @@ def evolve(
     data: Annotated[
         str,
         typer.Option(
-            help="digits, mnist, cifar10, stl10, a folder of class folders, train.parquet[,test.parquet], "
+            help="digits, mnist, cifar10, stl10, fsdd, a folder of class folders, train.parquet[,test.parquet], "
             "hub:OWNER/NAME or file.py:callable; options behind a colon: mnist:10%, photos:size=64x64, "
-            "photos:size=64x64,augment=resized-crop+flip, t.parquet:label=COLUMN,input=A+B. Images too large for "
-            "memory: photos:size=64x64,cache=DIR keeps them in a file, of images x 3 x height x width bytes."
+            "photos:size=64x64,augment=resized-crop+flip, t.parquet:label=COLUMN,input=A+B, fsdd:connected. Images too "
+            "large for memory: photos:size=64x64,cache=DIR keeps them in a file, of images x 3 x height x width bytes."
         ),
     ] = "digits",
     strategy: Annotated[
@@ -206,6 +206,37 @@ def export(
         if file.name in (FILES["onnx"], FILES["int8"]):
             facts.append(f"{show_measure('latency_ms', file_latency_ms(file.content, inputs))} an example")
         print(f"{place / file.name}: {', '.join(facts)}", flush=True)
+
+
+@app.command()
+def transcribe(
+    folder: Annotated[
+        Path, typer.Argument(metavar="MEMBER", help="An exported member's folder, or a run's.", show_default=False)
+    ],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Recordings: wav, flac, ogg.", show_default=False)
+    ],
+    member: Annotated[
+        str | None, typer.Option(help="Of a run's folder; else the one that errs least.", show_default=False)
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option(min=1, help="Decode by a beam of so many; else greedily.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the words of recordings, one line each, as a recogniser hears them that was evolved on speech.
+
+    Other rates are converted and channels mixed down, and it is said so. Speakers need not be known.
+    """
+    from heredity.api.recogniser import recogniser
+
+    heard = recogniser(folder, member)
+    for file in files:
+        transcript = heard.transcribe(file, beam)
+        if transcript.remarks:
+            _complain(f"{file}: {'; '.join(transcript.remarks)}")
+        if not transcript.words:
+            _complain(f"{file}: no words were heard")
+        print(f"{file}: " * (len(files) > 1) + " ".join(transcript.words), flush=True)
 
 
 @app.command()

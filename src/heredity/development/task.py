@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
+from msgspec import UNSET, UnsetType
 
-from heredity.anatomy.inputs import InputForm
+from heredity.anatomy.inputs import Audio, InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import PLAIN, Criterion, criterion_for
 from heredity.development.criteria.criterion import refuse_nonfinite
@@ -96,12 +97,14 @@ def make_task(
     augmentation: tuple[str, ...] = (),
     criterion: Criterion | None = None,
     classes: Sequence[str] = (),
+    audio: Audio | UnsetType = UNSET,
 ) -> Task:
     """A checked task; missing splits are drawn from `train`, seeded: a tenth for validation, a sixth for test.
 
     Without a `criterion` the training labels suggest one, see `heredity.development.criteria`. Inputs `(n, *shape)` are
     pixels if they are uint8: images are normalised by channel with the training split's mean and deviation. Real
-    numbers are features and are taken as they come. Other whole numbers, of shape `(n, length)`, are tokens.
+    numbers are features and are taken as they come, but those of recordings, `(n, channels, frames)` computed as
+    `audio` says, are normalised like images. Other whole numbers, of shape `(n, length)`, are tokens.
 
     Raises:
         DataError: a split is empty, has NaN, labels do not match, or nothing can be learnt from it.
@@ -134,7 +137,7 @@ def make_task(
         checked["validation"],
         checked["test"],
         n_classes,
-        _input_form(train, criterion, _largest_token(checked)),
+        _input_form(train, criterion, _largest_token(checked), audio),
         augmentation,
         criterion.fitted(train.labels, n_classes),
         tuple(classes),
@@ -239,7 +242,7 @@ def _largest_token(splits: dict[str, Split]) -> int | None:
     return max(int(split.inputs[:].max()) for split in splits.values())
 
 
-def _input_form(train: Split, criterion: Criterion, token: int | None) -> InputForm:
+def _input_form(train: Split, criterion: Criterion, token: int | None, audio: Audio | UnsetType) -> InputForm:
     """How the training split is normalised, inputs and, where they are numbers, labels."""
     inputs, units = train.inputs, criterion.units(train.labels)
     shape = tuple(inputs.shape[1:])
@@ -247,6 +250,9 @@ def _input_form(train: Split, criterion: Criterion, token: int | None) -> InputF
         inputs = inputs[torch.linspace(0, len(inputs) - 1, min(len(inputs), LOOKED_AT)).long()]
     if token is not None:
         return InputForm(shape, vocabulary=token + 1, answer_mean=units[0], answer_std=units[1])
+    if audio is not UNSET:
+        std, mean = torch.std_mean(inputs, (0, 2), correction=0)
+        return InputForm(shape, _rounded(mean), _rounded(std.clamp_min(1e-2)), audio=audio)
     if inputs.dtype != torch.uint8 or len(shape) != 3:
         return InputForm(shape, answer_mean=units[0], answer_std=units[1])
     counts = torch.stack(
@@ -256,8 +262,11 @@ def _input_form(train: Split, criterion: Criterion, token: int | None) -> InputF
     weights = counts / counts.sum(1, keepdim=True)
     mean = weights @ pixels
     std = (weights @ pixels**2 - mean**2).clamp_min(1e-4).sqrt()
-    mean, std = (tuple(round(value, 4) for value in values.tolist()) for values in (mean, std))
-    return InputForm(shape, mean, std, answer_mean=units[0], answer_std=units[1])
+    return InputForm(shape, _rounded(mean), _rounded(std), answer_mean=units[0], answer_std=units[1])
+
+
+def _rounded(values: torch.Tensor) -> tuple[float, ...]:
+    return tuple(round(value, 4) for value in values.tolist())
 
 
 def _sides(shape: Sequence[int]) -> str:

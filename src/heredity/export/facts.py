@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.constructor import INSTANCE, called
@@ -89,6 +90,11 @@ def _input(form: InputForm) -> str:
     shape = _batch(form.shape)
     if form.vocabulary is not None:
         return f"int64 tokens {shape}, from 0 to {form.vocabulary - 1}. The batch size is free."
+    if form.audio is not UNSET:
+        return (
+            f"float32 {shape}, features of a recording, {form.audio.features} at {form.audio.rate:,} Hz, as "
+            f"`heredity transcribe` computes them: not sound itself. The batch size is free. Normalisation is inside."
+        )
     if form.mean == (0.0,) and form.std == (1.0,):
         return f"float32 {shape}, as it is in the data. The batch size is free."
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (form.mean, form.std))
@@ -107,6 +113,10 @@ def _output(settings: RunSettings, outputs: Sequence[int]) -> str:
     if kind == "multi-label":
         named = ", ".join(map(plain, settings.classes))
         return f"float32 {shape}, logits: a label is likelier on than off above 0.{f' Labels: {named}.' * bool(named)}"
+    if kind == "ctc":
+        named = ", ".join(map(plain, settings.classes))
+        words = f" The words are, from output 1: {named}." if named else ""
+        return f"float32 {shape}, logits for every frame; output 0 is the blank of CTC.{words}"
     return f"float32 {shape}, {'numbers in the units of the data' if kind == 'regression' else 'as the task has it'}."
 
 

@@ -15,7 +15,6 @@ import onnx
 import onnxruntime
 import torch
 from onnx import numpy_helper
-from torch.export import Dim
 
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import Constructor
@@ -24,7 +23,7 @@ from heredity.anatomy.trial import random_weights
 from heredity.errors import ExportError
 from heredity.export.compare import Answer, check_equal
 from heredity.export.quiet import expecting
-from heredity.export.trace import BATCH, traced
+from heredity.export.trace import free_dimensions, traced
 from heredity.measures.latency import latency_ms
 from heredity.measures.size import params
 from heredity.variation.operator import Organism
@@ -66,7 +65,7 @@ def convert(organism: Organism) -> bytes:
         made = torch.onnx.export(
             program,
             dynamo=True,
-            dynamic_shapes=({0: Dim(BATCH)},),  # for the name
+            dynamic_shapes=(free_dimensions(program),),  # for the names
             input_names=[INPUT],
             output_names=[OUTPUT],
             external_data=False,

@@ -18,7 +18,8 @@ UNITS = {
 """Every measurement that a record may hold, by name.
 
 Errors are shares: of wrong examples for classes (of wrong pixels in segmentation), of unexplained variance for numbers,
-1 - mean average precision for several labels an example; `heredity.development.criteria` says which, and `run.json`.
+1 - mean average precision for several labels an example, of words (edits over words spoken, which may exceed 1) for
+sequences of them; `heredity.development.criteria` says which, and `run.json`.
 """
 
 COSTS = ("params", "macs", "bytes", "latency")

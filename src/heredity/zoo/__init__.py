@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from heredity.zoo.acoustic import acoustic_mlp, tdnn
 from heredity.zoo.alexnet import alexnet_cifar
 from heredity.zoo.cnn import cnn_small
 from heredity.zoo.convnext import convnext_cifar
@@ -45,10 +46,12 @@ ZOO: dict[str, Callable[..., nn.Module]] = {
     "vit-tiny": vit_tiny,
     "unet-small": unet_small,
     "lstm-small": lstm_small,
+    "acoustic-mlp": acoustic_mlp,
+    "tdnn": tdnn,
 }
 """The networks that `--model` knows by name."""
 
-OFFERED = ("input_shape", "n_classes", "vocabulary")
+OFFERED = ("input_shape", "n_classes", "vocabulary", "framewise")
 """What constructors are told of the data, as far as their signatures name it."""
 
 

@@ -14,7 +14,7 @@ from heredity.testing.refusals import expect_one_line
     ("reference", "words"),
     [
         ("digit", ("'digit'", "did you mean 'digits'?", "mnist")),
-        ("nothing", ("cifar10, digits, mnist, stl10", "file.py:callable")),
+        ("nothing", ("cifar10, digits, fsdd, mnist, stl10", "file.py:callable")),
         ("some/where", ("a folder some/where", "hub:")),
         ("digits:size=9", ("options of digits", "size=", "such as 10%")),
         ("digits:sise=9", ("'sise=9'", "size=64x64")),

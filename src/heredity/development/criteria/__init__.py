@@ -9,6 +9,8 @@ Whoever names none gets the one that the training labels suggest:
 | `(n, k)`, all of them 0 or 1, of any type | `MultiLabel`; a single 1 in each row is refused: one-hot? |
 | fractional numbers `(n,)`, `(n, k, ...)` | `Regression` |
 | other whole numbers `(n, k)` | refused: classes of a sequence's positions, or numbers? |
+
+`CTC`, for words whose times nobody knows, is only taken where it is named.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ import torch
 
 from heredity.development.criteria.classification import PLAIN, Classification
 from heredity.development.criteria.criterion import Criterion
+from heredity.development.criteria.ctc import CTC
 from heredity.development.criteria.custom import Custom
 from heredity.development.criteria.multilabel import MultiLabel
 from heredity.development.criteria.regression import Regression
 from heredity.errors import DataError
 
-__all__ = ["PLAIN", "Classification", "Criterion", "Custom", "MultiLabel", "Regression", "criterion_for"]
+__all__ = ["CTC", "PLAIN", "Classification", "Criterion", "Custom", "MultiLabel", "Regression", "criterion_for"]
 
 
 def criterion_for(labels: torch.Tensor, name: str) -> Criterion:

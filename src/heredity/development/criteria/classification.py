@@ -86,9 +86,7 @@ class Classification(Criterion):
         return F.cross_entropy(outputs, labels, weights, ignore_index=ignore, label_smoothing=smoothing)
 
     def imitation(self, outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
-        own, taught = F.log_softmax(outputs / temperature, 1), F.log_softmax(teacher / temperature, 1)
-        positions = outputs.numel() / outputs.shape[1]
-        return temperature**2 / positions * F.kl_div(own, taught, reduction="sum", log_target=True)
+        return softened_divergence(outputs, teacher, temperature)
 
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         return classes_of(outputs)
@@ -119,6 +117,13 @@ class Classification(Criterion):
     def _counted(self, labels: torch.Tensor) -> torch.Tensor:
         """The labels that count, in a row."""
         return labels.flatten() if self.ignore is None else labels[labels != self.ignore]
+
+
+def softened_divergence(outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """T² KL(softmax(teacher / T) || softmax(outputs / T)), mean over examples and positions `(n, classes, ...)`."""
+    own, taught = F.log_softmax(outputs / temperature, 1), F.log_softmax(teacher / temperature, 1)
+    positions = outputs.numel() / outputs.shape[1]
+    return temperature**2 / positions * F.kl_div(own, taught, reduction="sum", log_target=True)
 
 
 PLAIN = Classification()

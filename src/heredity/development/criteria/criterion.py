@@ -40,6 +40,9 @@ class Criterion(ABC):
     unit: ClassVar[str]
     """What the error is, in words: "share of wrong examples"."""
 
+    framewise: ClassVar[bool] = False
+    """Whether outputs are wanted for every frame of a sequence; constructors are offered it under this name."""
+
     @abstractmethod
     def stored(self, labels: torch.Tensor, split: str, name: str) -> torch.Tensor:
         """Labels `(n, ...)` in the type and shape that the other methods take.

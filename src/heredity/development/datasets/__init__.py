@@ -3,12 +3,12 @@
 | file | form |
 | --- | --- |
 | `reference` | which form a reference such as `mnist:10%` names |
-| `digits`, `mnist`, `cifar10`, `stl10` | data sets by name |
+| `digits`, `mnist`, `cifar10`, `stl10`, `fsdd` | data sets by name |
 | `folder` | a folder of class folders of images |
 | `table` | parquet files |
 | `hub` | data sets on the Hugging Face hub |
 | `given` | tensors, torch data sets and tasks, from Python or from a `file.py:callable` |
-| `images`, `options`, `extras` | what several of them need: decoding, options behind a name, optional libraries |
+| `images`, `labels`, `options`, `place` | what several of them need: decoding, named labels, options, folders |
 | `cache` | images that are decoded into a file |
 """
 

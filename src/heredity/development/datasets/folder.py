@@ -66,7 +66,7 @@ def folder_task(folder: Path, options: Options, *, seed: int) -> Task:
         splits.get("validation"),
         splits.get("test"),
         seed=seed,
-        augmentation=options.augment,
+        augmentation=options.augment or (),
         classes=classes,
     )
 

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Generator
 from typing import Any
 
-from heredity.development.datasets.extras import library
 from heredity.development.datasets.folder import SPLITS
 from heredity.development.datasets.options import Options
 from heredity.development.datasets.table import splits_of
+from heredity.development.extras import library
 from heredity.development.task import Task, make_task
 from heredity.errors import DataError
 

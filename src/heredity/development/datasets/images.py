@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from heredity.development.datasets.extras import library
+from heredity.development.extras import library
 from heredity.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from heredity.errors import DataError, InputError
 
@@ -14,19 +14,29 @@ FORMS = {
     "input": "COLUMN+COLUMN",
     "size": "64x64",
     "cache": "DIR",
-    "augment": "NAME+NAME",
+    "augment": "NAME+NAME|none",
     "config": "NAME",
+    "speaker": "NAME",
+    "features": "mfcc|fbank",
+    "deltas": "0|1|2",
+    "vector": "utterance|speaker|none",
+    "utterances": "2000",
+    "digits": "3-7",
 }
-"""Options by name, and what they look like; a share is written without a name: `10%`."""
+"""Options by name, and what they look like; a share is written without a name: `10%`, and so are `FLAGS`."""
+
+FLAGS = {"connected": "fsdd"}
+"""Options without a value, each of one data set: elsewhere such a word is the name of a callable."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What stands behind a reference.
+    """What stands behind a reference; what is not said is None or empty.
 
     `share` in (0, 1] of the training and validation examples; `label` and `input`: columns of tables; `size`: (height,
     width) to which images are resized; `cache`: a folder for a file of the decoded images, which then need not fit into
-    memory; `augment`: what is done to training images; `config`: a configuration of a hub's data set.
+    memory; `augment`: what is done to training images, or recordings; `config`: a configuration of a hub's data set.
+    The others are of speech, see `heredity.development.datasets.fsdd`.
     """
 
     share: float | None = None
@@ -34,8 +44,15 @@ class Options:
     input: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     cache: str | None = None
-    augment: tuple[str, ...] = ()
+    augment: tuple[str, ...] | None = None
     config: str | None = None
+    connected: bool | None = None
+    speaker: str | None = None
+    features: Literal["mfcc", "fbank"] | None = None
+    deltas: int | None = None
+    vector: Literal["utterance", "speaker", "none"] | None = None
+    utterances: int | None = None
+    digits: tuple[int, int] | None = None
 
     def allow(self, *names: str, form: str) -> None:
         """Refuses options that a form of data does not have; all have the share.
@@ -44,8 +61,8 @@ class Options:
             InputError: one of them is given.
         """
         for name in FORMS:
-            if getattr(self, name) and name not in names:
-                raise InputError.of(f"options of {form}", f"{name}=", _known(names))
+            if getattr(self, name) not in (None, ()) and name not in names:
+                raise InputError.of(f"options of {form}", f"{name}=", known_options(names))
 
 
 def parse(reference: str) -> tuple[str, Options]:
@@ -57,7 +74,7 @@ def parse(reference: str) -> tuple[str, Options]:
     """
     place, colon, tail = reference.rpartition(":")
     parts = tail.split(",")
-    if not colon or not all("=" in part or part.endswith("%") for part in parts):
+    if not colon or not all("=" in part or part.endswith("%") or FLAGS.get(part) == place for part in parts):
         return reference, Options()
     return place, Options(**dict(_option(part, reference) for part in parts))
 
@@ -65,15 +82,23 @@ def parse(reference: str) -> tuple[str, Options]:
 def _option(part: str, reference: str) -> tuple[str, Any]:
     name, equals, value = part.partition("=")
     if not equals:
-        return "share", _share(part, reference)
+        return (part, True) if part in FLAGS else ("share", _share(part, reference))
     if name == "size" and (sides := re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", value)):
         height, width = sides.groups()
         return "size", (int(height), int(width or height))
-    if name in ("config", "cache") and value:
+    if name in ("config", "cache", "speaker") and value:
         return name, value
     if name in ("label", "input", "augment") and value:
-        return name, tuple(value.split("+"))
-    raise InputError.of("an option of data", f"{part!r} in {reference}", _known(FORMS))
+        return name, () if (name, value) == ("augment", "none") else tuple(value.split("+"))
+    if name in ("features", "deltas", "vector") and value in FORMS[name].split("|"):
+        return name, int(value) if name == "deltas" else value
+    if name == "utterances" and re.fullmatch(r"[1-9]\d{0,5}", value):
+        return name, int(value)
+    if name == "digits" and (counts := re.fullmatch(r"([1-9]\d?)-([1-9]\d?)", value)):
+        least, most = int(counts[1]), int(counts[2])
+        if least <= most:
+            return name, (least, most)
+    raise InputError.of("an option of data", f"{part!r} in {reference}", known_options(FORMS))
 
 
 def _share(part: str, reference: str) -> float:
@@ -86,5 +111,7 @@ def _share(part: str, reference: str) -> float:
     return share
 
 
-def _known(names: Iterable[str]) -> str:
-    return "known: " + ", ".join([*(f"{name}={FORMS[name]}" for name in names), "a share such as 10%"])
+def known_options(names: Iterable[str]) -> str:
+    """What there is to say of these names, for messages."""
+    listed = (f"{name}={FORMS[name]}" if name in FORMS else name for name in names)
+    return "known: " + ", ".join([*listed, "a share such as 10%"])

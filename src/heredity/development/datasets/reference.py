@@ -11,10 +11,11 @@ from heredity.anatomy.constructor import resolve
 from heredity.development.datasets.cifar10 import cifar10
 from heredity.development.datasets.digits import digits
 from heredity.development.datasets.folder import folder_task
+from heredity.development.datasets.fsdd import SPEECH_OPTIONS, fsdd
 from heredity.development.datasets.given import as_task
 from heredity.development.datasets.hub import PREFIX, hub_task
 from heredity.development.datasets.mnist import mnist
-from heredity.development.datasets.options import Options, parse
+from heredity.development.datasets.options import Options, known_options, parse
 from heredity.development.datasets.stl10 import stl10
 from heredity.development.datasets.table import parquet_task
 from heredity.development.task import Split, Task, make_task
@@ -25,6 +26,7 @@ DATASETS: dict[str, Callable[[int, str | Path | None], Task]] = {
     "mnist": mnist,
     "cifar10": cifar10,
     "stl10": stl10,
+    "fsdd": fsdd,
 }
 """Data sets that `--data` knows by name."""
 
@@ -50,6 +52,9 @@ def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None) 
 
 
 def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) -> Task:
+    if place == "fsdd":
+        options.allow(*SPEECH_OPTIONS, form=place)
+        return fsdd(seed, data_dir, options)
     if place in DATASETS:
         options.allow(form=place)
         return DATASETS[place](seed, data_dir)
@@ -65,6 +70,10 @@ def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) 
     if ":" not in place and "/" in place:
         remedy = "check the path; parquet files end in .parquet, hub names begin with hub:"
         raise InputError.of(f"a folder {place}", "none", remedy)
+    name, _, option = place.partition(":")
+    if name in DATASETS:
+        known = SPEECH_OPTIONS if name == "fsdd" else ()
+        raise InputError.of(f"options of {name}", repr(option), known_options(known))
     options.allow(form=place)
     function, _ = resolve(place, "data", DATASETS)
     try:
@@ -92,4 +101,5 @@ def _subset(task: Task, share: float, seed: int, name: str) -> Task:
         augmentation=task.augmentation,
         criterion=task.criterion,
         classes=task.classes,
+        audio=task.inputs.audio,
     )

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from heredity.development.datasets.extras import library
 from heredity.development.datasets.images import decode
 from heredity.development.datasets.labels import numbered
 from heredity.development.datasets.options import Options
+from heredity.development.extras import library
 from heredity.development.task import Split, Task, make_task
 from heredity.errors import DataError
 

@@ -1,0 +1,107 @@
+"""Reading recordings: whatever soundfile knows, of any rate and any number of channels."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import resample_poly
+
+from heredity.development.extras import library
+from heredity.errors import DataError
+
+Samples = npt.NDArray[np.float32]
+"""A recording `(samples,)`, full scale being 1."""
+
+SHORTEST = 0.025
+"""Seconds of a recording, at least: one window of the features."""
+
+QUIETEST = 1e-3
+"""Largest deviation from the mean, as a share of full scale, up to which a recording counts as silence (-60 dB)."""
+
+LOWEST, HIGHEST = 1000, 768_000
+"""Rates, in samples a second, that can be converted."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording at the rate that was asked for, and in words what was converted to get there."""
+
+    samples: Samples
+    converted: tuple[str, ...] = ()
+
+
+def read(source: Path | bytes, rate: int, called: str) -> Sound:
+    """A recording from a file or its content, mixed down to one channel and brought to `rate` samples a second.
+
+    `called` names it in messages. Silence is taken as it is, see `refuse_silence`.
+
+    Raises:
+        DataError: it is missing, empty, damaged, or too short.
+        InputError: soundfile is not installed.
+    """
+    soundfile = library("soundfile", "which reads recordings", "speech")
+    expected = f"a recording in {called}"
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        came = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
+        raise DataError.of(expected, came, "check the path") from error
+    if not content:
+        raise DataError.of(expected, "an empty file", "record it again")
+    samples, own_rate = _decoded(soundfile, content, expected)
+    if not np.isfinite(samples).all():
+        raise DataError.of(expected, "samples that are no numbers", "record it again")
+    if not LOWEST <= own_rate <= HIGHEST:
+        raise DataError.of(f"{expected} of {LOWEST:,} to {HIGHEST:,} Hz", f"{own_rate:,} Hz", "convert it")
+    if len(samples) < SHORTEST * own_rate:
+        came = f"{1000 * len(samples) / own_rate:.3g} ms" if len(samples) else "none, its file has no samples"
+        raise DataError.of(f"{expected} of at least {1000 * SHORTEST:g} ms", came, "record it again")
+    converted = list[str]()
+    if samples.shape[1] > 1:
+        converted.append(f"{samples.shape[1]} channels mixed down to one")
+    if own_rate != rate:
+        converted.append(f"{own_rate:,} Hz converted to {rate:,} Hz")
+    return Sound(resampled(samples.mean(1), own_rate, rate), tuple(converted))
+
+
+def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
+    """A recording at another rate, low-passed where that is lower (polyphase filtering)."""
+    if rate == wanted:
+        return samples
+    common = gcd(rate, wanted)
+    return resample_poly(samples, wanted // common, rate // common).astype(np.float32)
+
+
+def refuse_silence(samples: Samples, called: str) -> None:
+    """Refuses a recording in which nothing is to be heard.
+
+    Raises:
+        DataError: so it is.
+    """
+    if (loudest := float(np.abs(samples - samples.mean()).max())) <= QUIETEST:
+        came = f"silence ({loudest:.1g} of full scale at most)"
+        raise DataError.of(f"speech in {called}", came, "check the microphone, or record it louder")
+
+
+def loudest(samples: Samples, length: int) -> Samples:
+    """The part of a recording, of so many samples at most, that has most power."""
+    if len(samples) <= length:
+        return samples
+    power = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    start = int(np.argmax(power[length:] - power[:-length]))
+    return samples[start : start + length]
+
+
+def _decoded(soundfile: Any, content: bytes, expected: str) -> tuple[Samples, int]:
+    """`(samples, channels)` and the rate of a file's content."""
+    try:
+        return soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    except Exception as error:
+        came = f"{type(error).__name__}: {error}"
+        raise DataError.of(expected, came, "give a wav, flac or ogg file that is whole") from error

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from heredity.development.speech.sound import loudest, read, refuse_silence, resampled
+from heredity.errors import DataError, InputError
+from heredity.testing.refusals import expect_one_line
+
+from .conftest import RATE, Written, tone
+
+
+def test_a_file_at_the_rate_is_read_as_it_is(written: Written) -> None:
+    heard = read(written(tone(3)), RATE, "it")
+    assert np.array_equal(heard.samples, tone(3))
+    assert heard.converted == ()
+
+
+@pytest.mark.parametrize("rate", [4000, 11025, 16000, 44100])
+def test_other_rates_keep_length_and_pitch(written: Written, rate: int) -> None:
+    times = np.arange(rate) / rate
+    heard = read(written(np.sin(2 * np.pi * 440 * times).astype(np.float32), rate), RATE, "it")
+    assert abs(len(heard.samples) - RATE) <= 1
+    spectrum = np.abs(np.fft.rfft(heard.samples[:RATE]))
+    assert spectrum.argmax() == 440
+    assert heard.converted == (f"{rate:,} Hz converted to 8,000 Hz",)
+
+
+def test_what_a_lower_rate_cannot_hold_does_not_come_back_as_another_tone() -> None:
+    times = np.arange(44100) / 44100
+    high = resampled(np.sin(2 * np.pi * 6000 * times).astype(np.float32), 44100, RATE)
+    assert np.abs(high[100:-100]).max() < 0.01
+
+
+def test_channels_are_mixed_down(written: Written) -> None:
+    left, right = tone(1), tone(2)
+    heard = read(written(np.stack([left, right], 1)), RATE, "it")
+    assert np.allclose(heard.samples, (left + right) / 2)
+    assert heard.converted == ("2 channels mixed down to one",)
+
+
+def test_what_is_no_recording_is_refused(written: Written, tmp_path: Path) -> None:
+    whole = written(tone(1)).read_bytes()
+    for name, content, word in (
+        ("empty.wav", b"", "an empty file"),
+        ("text.wav", b"no sound\n" * 50, "LibsndfileError"),
+        ("cut.wav", whole[:20], "LibsndfileError"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            read(tmp_path / name, RATE, name)
+        expect_one_line(caught, name, word)
+    for path, word in ((tmp_path / "none.wav", "no such file"), (tmp_path, "IsADirectoryError")):
+        with pytest.raises(DataError) as caught:
+            read(path, RATE, "it")
+        expect_one_line(caught, word)
+    for samples, word in (
+        (np.zeros(0, np.float32), "no samples"),
+        (np.ones(50, np.float32), "6.25 ms"),
+        (np.full(9000, np.nan, np.float32), "no numbers"),
+    ):
+        with pytest.raises(DataError) as caught:
+            read(written(samples), RATE, "it")
+        expect_one_line(caught, word)
+    with pytest.raises(DataError) as caught:
+        read(written(tone(1), 500), RATE, "it")
+    expect_one_line(caught, "1,000 to 768,000 Hz", "500 Hz")
+
+
+def test_silence_is_refused_whatever_its_level_lies_at() -> None:
+    noise = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
+    refuse_silence(0.01 * noise, "it")
+    for silent in (0 * noise, 0 * noise + 0.3, 1e-4 * noise):
+        with pytest.raises(DataError) as caught:
+            refuse_silence(silent, "it")
+        expect_one_line(caught, "speech in it", "silence")
+
+
+def test_without_the_library_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(InputError, match=re.escape("pip install 'heredity[speech]'")):
+        read(b"", RATE, "it")
+
+
+def test_the_loudest_part() -> None:
+    """Brute force."""
+    samples = np.random.default_rng(0).standard_normal(60).astype(np.float32)
+    for length in (1, 7, 59):
+        windows = np.lib.stride_tricks.sliding_window_view(samples, length)
+        assert np.array_equal(loudest(samples, length), windows[(windows**2).sum(1).argmax()])
+    assert loudest(samples, len(samples)) is samples
