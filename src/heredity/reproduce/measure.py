@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from heredity.anatomy.body import anatomy_of, deploy
+from heredity.anatomy.body import anatomy_of
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.task import Task
@@ -151,7 +151,7 @@ def read_test_errors(run: Run, task: Task) -> None:
 
     def read(individual: Individual) -> float:
         organism = run.store.organism(individual)
-        network = deploy(organism.genome, organism.tensors)
+        network = organism.deployed()
         return measured(task.criterion, network, task.test.inputs, task.test.labels)
 
     unread = [i for i in run.individuals if i.developed and "test_error" not in i.measures]
