@@ -29,6 +29,11 @@ def answers(seed: int, members: int, examples: int = 30) -> NDArray[np.float64]:
     return np.random.default_rng(seed).beta(0.7, 0.5, (members, examples)).clip(1e-6)
 
 
+def alone(loss: Callable[[Weights], float], members: int) -> NDArray[np.float64]:
+    """What each member has by itself."""
+    return np.array([loss(own) for own in np.eye(members)])
+
+
 def choices(members: int, times: int) -> list[Weights]:
     """All that so many choices can end in."""
     return [
@@ -69,7 +74,7 @@ class TestForwardSelection:
         loss, coins = cross_entropy(answers(seed, members)), np.random.default_rng(seed)
         costs = coins.integers(1, 9, (members, 2)).astype(float)
         ceilings = costs.min(0) + costs[0] if bounded else costs.sum(0)
-        weights = forward_selection(lambda w: loss(w)[0], costs, ceilings)
+        weights = forward_selection(lambda w: loss(w)[0], alone(lambda w: loss(w)[0], members), costs, ceilings)
         assert (costs[weights > 0].sum(0) <= ceilings).all()
 
         counts, least = np.zeros(members), np.inf
@@ -89,27 +94,33 @@ class TestForwardSelection:
     @given(st.integers(0, 10**6))
     def test_it_is_no_worse_than_any_one_and_no_better_than_any_choice(self, seed: int) -> None:
         loss = cross_entropy(answers(seed, 4))
-        found = loss(forward_selection(lambda w: loss(w)[0], np.zeros((4, 0)), FREE))[0]
+        errors = alone(lambda w: loss(w)[0], 4)
+        found = loss(forward_selection(lambda w: loss(w)[0], errors, np.zeros((4, 0)), FREE))[0]
         assert found <= min(loss(w)[0] for w in choices(4, 1)) + 1e-12
         assert found >= loss(convex_weights(loss, 4))[0] - 1e-5
 
     def test_who_is_chosen_once_more_counts_more_and_costs_nothing(self) -> None:
         target = np.array([2 / 3, 1 / 3, 0])
         costs, ceilings = np.array([[3.0], [2.0], [1.0]]), np.array([5.0])
-        weights = forward_selection(lambda w: float(np.abs(w - target).sum()), costs, ceilings)
+        weights = forward_selection(lambda w: float(np.abs(w - target).sum()), np.arange(3.0), costs, ceilings)
         assert weights.tolist() == target.tolist()
 
     def test_what_does_not_fit_is_passed_over(self) -> None:
         """The best pair is out of reach, and so is the best member."""
         costs, ceilings = np.array([[9.0], [4.0], [3.0], [3.0]]), np.array([7.0])
         worth = np.array([4.0, 3, 2, 1])
-        weights = forward_selection(lambda w: float(-worth[w > 0].sum()), costs, ceilings)
+        weights = forward_selection(lambda w: float(9 - worth[w > 0].sum()), -worth, costs, ceilings)
         assert np.flatnonzero(weights).tolist() == [1, 2]
 
     def test_one_is_enough_where_no_second_helps(self) -> None:
         right = np.array([[0.9, 0.9], [0.5, 0.9], [0.9, 0.5]])
-        weights = forward_selection(lambda w: cross_entropy(right)(w)[0], np.zeros((3, 0)), FREE)
+        weights = forward_selection(lambda w: cross_entropy(right)(w)[0], np.arange(3.0), np.zeros((3, 0)), FREE)
         assert weights.tolist() == [1, 0, 0]
 
     def test_of_equal_ones_the_first(self) -> None:
-        assert forward_selection(lambda w: 1.0, np.zeros((3, 0)), FREE).tolist() == [1, 0, 0]
+        assert forward_selection(lambda w: 1.0, np.ones(3), np.zeros((3, 0)), FREE).tolist() == [1, 0, 0]
+
+    def test_the_least_error_comes_first_whatever_its_loss(self) -> None:
+        right = np.array([[0.9, 0.9], [0.5, 0.6]])
+        weights = forward_selection(lambda w: cross_entropy(right)(w)[0], np.array([1.0, 0.0]), np.zeros((2, 0)), FREE)
+        assert 0 < weights[1] < weights[0], "though the other is soon counted more"

@@ -81,17 +81,21 @@ def combined(
 
     `costs (members, m)` of the members that greedy choice takes add up to `ceilings (m,)` at most; one member at least
     must keep them. Nothing else looks at costs.
+
+    Raises:
+        InputError: these answers have no mean.
     """
     form = members[0].inputs
     bare = msgspec.structs.replace(form, answer_mean=(), answer_std=())  # answers as they were learnt
     networks = [Deployed(build(member.genome, member.tensors), bare) for member in members]
     outputs = torch.stack([predict(network, split.inputs) for network in networks])
-    labels = standardised(split.labels, form)
+    labels, equal = standardised(split.labels, form), equal_weights(len(members))
+    criterion.mixed(outputs[:, :1], torch.from_numpy(equal))  # which refuses answers that have no mean
     if method == "greedy":
         return chosen(outputs, labels, criterion, costs, ceilings), {}
     if method == "weighted":
         return fitted(outputs, labels, criterion, seed), {}
-    return equal_weights(len(members)), corrected(outputs, labels, criterion, seed) if method == "mlp" else {}
+    return equal, corrected(outputs, labels, criterion, seed) if method == "mlp" else {}
 
 
 def chosen(
@@ -103,11 +107,11 @@ def chosen(
 ) -> Weights:
     """Weights by greedy choice within ceilings, see `heredity.selection.ensembles.forward_selection`.
 
-    It goes by the loss, not by the error, which on few examples is the same for most choices. That each step takes one
-    of a few members, and has to gain something, keeps it from following the examples too closely.
+    It begins with the least error, and goes on by the loss: on few examples most choices have the same error. That each
+    step takes one of a few members, and has to gain something, keeps it from following the examples too closely.
     """
-    mean = _Mean(outputs, labels, criterion)
-    return forward_selection(mean.loss, costs, ceilings)
+    errors = np.array([criterion.error(criterion.answers(own), labels) for own in outputs])
+    return forward_selection(_Mean(outputs, labels, criterion).loss, np.nan_to_num(errors, nan=np.inf), costs, ceilings)
 
 
 def fitted(outputs: torch.Tensor, labels: torch.Tensor, criterion: Criterion, seed: int) -> Weights:

@@ -32,24 +32,28 @@ def equal_weights(members: int) -> Weights:
 
 
 def forward_selection(
-    loss: Callable[[Weights], float], costs: NDArray[np.float64], ceilings: NDArray[np.float64]
+    loss: Callable[[Weights], float],
+    errors: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    ceilings: NDArray[np.float64],
 ) -> Weights:
-    """Weights by greedy choice: the best member first, then again and again the one that lowers the loss the most.
+    """Weights by greedy choice: who alone has the least error first, then whoever lowers the loss the most.
 
-    `costs (members, m)` are of m kinds, and those of all who are chosen add up to at most `ceilings (m,)`; a member
-    that is chosen once more costs nothing, since a file holds it once. One member at least must keep the ceilings by
-    itself. Of equal members the first is taken.
+    `errors (members,)` are those of members alone. `costs (members, m)` are of m kinds, and those of all who are chosen
+    add up to at most `ceilings (m,)`; a member that is chosen once more costs nothing, since a file holds it once. One
+    member at least must keep the ceilings by itself. Of equal members the first is taken.
     """
     members = len(costs)
-    chosen, least = np.zeros(members), np.inf
+    affordable = np.flatnonzero((costs <= ceilings).all(1))
+    chosen = np.zeros(members)
+    chosen[affordable[np.argmin(errors[affordable])]] = 1
+    least = loss(chosen)
     for _ in range(STEPS):
         having = costs[chosen > 0].sum(0)
-        affordable = [
-            member for member in range(members) if chosen[member] or bool((having + costs[member] <= ceilings).all())
-        ]
-        losses = [loss(_with(chosen, member)) for member in affordable]
+        affordable = np.flatnonzero((chosen > 0) | (having + costs <= ceilings).all(1))
+        losses = [loss(_with(chosen, member)) for member in affordable.tolist()]
         best = int(np.argmin(losses))
-        if chosen.any() and not losses[best] < (1 - GAIN) * least:
+        if not losses[best] < (1 - GAIN) * least:
             break
         chosen[affordable[best]] += 1
         least = losses[best]
