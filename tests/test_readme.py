@@ -33,7 +33,8 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 
 def test_every_command_that_is_mentioned_exists_with_its_options() -> None:
     commands = get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
-    mentioned = re.findall(r"heredity (evolve|resume|verify|export|inspect|report|watch|reproduce)\b([^\n`#]*)", README)
+    names = "evolve|resume|verify|export|ensemble|inspect|report|watch|reproduce"
+    mentioned = re.findall(rf"heredity ({names})\b([^\n`#]*)", README)
     assert mentioned
     for name, rest in mentioned:
         options = {option for parameter in commands[name].params for option in parameter.opts}

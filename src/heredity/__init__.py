@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from heredity.api.ensemble import ensemble as ensemble
     from heredity.api.evolve import evolve as evolve
     from heredity.api.evolve import resume as resume
     from heredity.api.export import export_member as export_member
@@ -36,6 +37,7 @@ _HOMES = {
     "evolve": "heredity.api.evolve",
     "resume": "heredity.api.evolve",
     "export_member": "heredity.api.export",
+    "ensemble": "heredity.api.ensemble",
     "load": "heredity.api.load",
     "recogniser": "heredity.api.recogniser",
     "CTC": "heredity.development.criteria",
@@ -60,6 +62,7 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "load",
     "export_member",
     "recogniser",
+    "ensemble",
     "load_task",
     "as_task",
     "Task",

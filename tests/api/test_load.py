@@ -17,7 +17,7 @@ def member(finished: Run, tmp_path: Path) -> Path:
 
 
 def test_neither_a_run_nor_a_member(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected the folder of a run, or of an exported member; came"):
+    with pytest.raises(InputError, match="expected the folder of a run, of an exported member, or of an "):
         load(tmp_path)
 
 

@@ -22,7 +22,7 @@ from heredity.testing.runs import QUICK
 
 from .conftest import Heredity
 
-COMMANDS = ("evolve", "resume", "verify", "export", "transcribe", "report", "reproduce", "inspect")
+COMMANDS = ("evolve", "resume", "verify", "export", "ensemble", "transcribe", "report", "reproduce", "inspect")
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +204,49 @@ class TestExport:
             "heredity: expected a format; came 'tflite'; choose among onnx, int8, torch, all\n",
         )
         assert heredity("export", finished, "99").err.startswith("heredity: expected a member's id; came '99'; on the")
+
+
+class TestEnsemble:
+    def test_it_is_written_and_told_of(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
+        out = tmp_path / "made"
+        code, said, complaint = heredity("ensemble", finished, "0", "1", "2", "--method", "mean", "--out", out)
+        assert (code, complaint) == (0, "")
+        record = json.loads((out / "ensemble.json").read_text())
+        header, *rows, best, last = said.splitlines()
+        assert header.split() == ["member", "weight", "params", "MACs", "bytes", "latency", "validation", "test"]
+        assert [row.split()[:2] for row in rows[:-1]] == [[f"000{k}", "0.333"] for k in range(3)]
+        whole = record["measures"]
+        assert rows[-1].split()[:3] == ["ensemble", f"{whole['params']:,.0f}", f"{whole['macs']:,.0f}"]
+        assert rows[-1].rstrip().endswith(f"{100 * whole['val_error']:.2f} %  {100 * whole['test_error']:.2f} %")
+        assert best.startswith(f"best single member {record['best']['id']}: validation error ")
+        assert last == f"the ensemble is in {out}: model.onnx, model.safetensors and ensemble.json"
+
+        said = heredity("ensemble", finished, "0", "1", "--method", "mlp", "--out", out).out
+        assert "examples, from which the MLP has not learnt" in said
+
+    def test_one_member_alone_is_said_to_be(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
+        fewest = min(json.loads((finished / "front.json").read_text())["members"], key=lambda m: m["params"])
+        options = ("--max-params", fewest["params"], "--out", tmp_path / "made")
+        code, said, _ = heredity("ensemble", finished, "0", fewest["id"], *options)
+        assert code == 0
+        assert said.startswith(f"no second member helps {fewest['id']}, or fits: the ensemble is that one alone\n")
+
+    def test_bad_input(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
+        for arguments, expected in (
+            (("0", "99"), "expected a member's id; came '99'; on the front are "),
+            (("0",), "expected at least 2 members; came 0000; name more, or evolve on"),
+            (("--method", "vote"), "expected a method; came 'vote'; choose among mean, weighted, mlp, greedy"),
+            (
+                ("--max-params", "1"),
+                "expected a member to begin with that takes at most 1 params; came none",
+            ),
+            (("--max-bytes", "0"), "expected max bytes above 0; came 0"),
+        ):
+            code, said, complaint = heredity("ensemble", finished, *arguments, "--out", tmp_path / "made")
+            assert (code, said, complaint.count("\n")) == (2, "", 1)
+            assert complaint.startswith(f"heredity: {expected}")
+        assert heredity("ensemble", tmp_path / "nowhere").err.startswith("heredity: expected a run in ")
+        assert not (tmp_path / "made").exists()
 
 
 class TestVerify:

@@ -14,7 +14,6 @@ from heredity.anatomy.constructor import describe
 from heredity.anatomy.inputs import InputForm
 from heredity.errors import ExportError
 from heredity.export import onnx as export
-from heredity.export import trace
 from heredity.export.onnx import check, file_latency_ms, graph_bytes, session_of, to_onnx
 from heredity.measures.size import params
 from heredity.testing.networks import KINDS
@@ -129,7 +128,7 @@ def test_a_file_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
             self.asked += 1
             return self.network(x) + self.asked
 
-    monkeypatch.setattr(trace, "deploy", lambda genome, tensors: Drawing(deploy(genome, tensors)).eval())
+    monkeypatch.setattr(Organism, "deployed", lambda self: Drawing(deploy(self.genome, self.tensors)).eval())
     with pytest.raises(ExportError):
         to_onnx(parent)
 

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from heredity.anatomy.body import ancestor, deploy, fresh_tensors
+from heredity.anatomy.body import ancestor, fresh_tensors
 from heredity.anatomy.constructor import Constructor
 from heredity.development.task import Task
 from heredity.errors import InputError
@@ -72,5 +72,5 @@ def _finishing(organism: Organism, task: Task) -> float:
     start = time.monotonic()
     to_onnx(organism)
     exported = time.monotonic()
-    predict(deploy(organism.genome, organism.tensors), sample)
+    predict(organism.deployed(), sample)
     return exported - start + (time.monotonic() - exported) * len(task.test) / len(sample)

@@ -1,4 +1,4 @@
-"""Loading what a run left behind: a whole run, or one exported member."""
+"""Loading what a run left behind: a whole run, one exported member, or an ensemble."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from heredity.anatomy.body import Deployed, anatomy_of, deploy
 from heredity.anatomy.constructor import provide
 from heredity.anatomy.genome import Genome
 from heredity.errors import InputError, StoreError
+from heredity.export.ensemble import read_ensemble
+from heredity.export.member import GENOME, RECORD, WEIGHTS
 from heredity.run.run import Run
 from heredity.store.folder import RunFolder, read_json
 
@@ -26,7 +28,7 @@ def open_run(path: str | Path) -> Run:
 
 
 def load(path: str | Path, *, model: nn.Module | None = None) -> Run | Deployed:
-    """A run's folder gives a `Run`; an exported member's folder (`front/0042`) its network, ready to use.
+    """A run's folder gives a `Run`; that of an exported member (`front/0042`) or an ensemble its network, ready to use.
 
     `model` is needed again if the run began with a module instead of a name.
 
@@ -40,17 +42,19 @@ def load(path: str | Path, *, model: nn.Module | None = None) -> Run | Deployed:
     folder = RunFolder(Path(path))
     if folder.settings.exists():
         return Run.open(folder)
-    if (folder.path / "genome.json").exists():
-        genome = read_json(folder.path / "genome.json", Genome)
-        weights = folder.path / "model.safetensors"
+    if (folder.path / RECORD).exists():
+        return read_ensemble(folder.path).deployed()
+    if (folder.path / GENOME).exists():
+        genome = read_json(folder.path / GENOME, Genome)
+        weights = folder.path / WEIGHTS
         try:
             tensors = load_file(weights)
         except (OSError, SafetensorError) as error:
             raise StoreError(f"expected weights in {weights}; came {error}; export the member again") from error
         if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != anatomy_of(genome).shapes:
             raise StoreError(
-                f"expected weights in {weights} of the shapes that {folder.path / 'genome.json'} says; came others; "
+                f"expected weights in {weights} of the shapes that {folder.path / GENOME} says; came others; "
                 f"export the member again"
             )
         return deploy(genome, tensors)
-    raise InputError.of("the folder of a run, or of an exported member", str(path), "check the path")
+    raise InputError.of("the folder of a run, of an exported member, or of an ensemble", str(path), "check the path")

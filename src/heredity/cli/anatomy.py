@@ -1,10 +1,10 @@
-"""Tables for people: the zoo, an anatomy, a front."""
+"""Tables for people: the zoo, an anatomy, a front, an ensemble."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from rich.console import Console
@@ -20,6 +20,9 @@ from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.zoo import ZOO, defaults
 from heredity.zoo.vision import REMEDY
+
+if TYPE_CHECKING:  # it loads onnxruntime
+    from heredity.export.ensemble import EnsembleRecord
 
 GAP = 2
 """Blanks between columns."""
@@ -128,6 +131,35 @@ def show_front(result: dict[str, Any]) -> None:
     if "train_flops" in result:  # not in files of older versions
         told = show_effort(result["train_flops"], result["seconds"])
         print(f"training of all {result['individuals']} individuals: {told}")
+
+
+def show_ensemble(record: EnsembleRecord) -> None:
+    """Who is in an ensemble and counts how much, and the whole beside its members and the best single one."""
+    if len(record.members) == 1:
+        print(f"no second member helps {record.members[0].id}, or fits: the ensemble is that one alone")
+    table = table_of("member", "weight", "params", "MACs", "bytes", "latency", "validation", "test")
+    for part in record.members:
+        table.add_row(part.id, f"{part.weight:.3f}", *_costs_and_errors(part.measures))
+    table.add_row("ensemble", "", *_costs_and_errors(record.measures))
+    console_for_tables().print(table)
+    best = record.best
+    print(
+        f"best single member {best.id}: validation error {show_share(best.val_error)}, "
+        f"test error {show_share(best.test_error)}"
+    )
+    if record.method == "mlp":
+        print(
+            f"validation errors of the ensemble and of the best are those of {record.examples} examples, "
+            f"from which the MLP has not learnt"
+        )
+
+
+def _costs_and_errors(measures: Mapping[str, float]) -> Iterator[str]:
+    for name in ("params", "macs", "bytes"):
+        yield show_count(measures[name])
+    yield f"{measures['latency_ms']:.3f} ms" if "latency_ms" in measures else "-"
+    for name in ("val_error", "test_error"):
+        yield show_share(measures[name]) if name in measures else "-"
 
 
 def _cluster_weights(anatomy: Anatomy, family: Family) -> float:

@@ -240,6 +240,37 @@ def transcribe(
 
 
 @app.command()
+def ensemble(
+    folder: Folder,
+    members: Annotated[
+        list[str] | None, typer.Argument(help="Ids of living individuals; else all of the front.", show_default=False)
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="greedy (chooses among them), mean, weighted or mlp (take all that count).")
+    ] = "greedy",
+    max_params: Annotated[int | None, typer.Option(help="Ceiling: weights, of all members.")] = None,
+    max_macs: Annotated[int | None, typer.Option(help="Ceiling: multiply-accumulates for one example.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Ceiling: bytes of the ONNX file.")] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(help="Ceiling: milliseconds for one example.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Else DIR/ensemble/METHOD.", show_default=False)] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make one network of several members: one ONNX file, their weights, and a record of who counts how much.
+
+    Choices are made on the validation split; the test split is read once, at the end.
+    """
+    from heredity.api.ensemble import ensemble
+    from heredity.cli.anatomy import show_ensemble
+    from heredity.development.combination import Method
+    from heredity.run.targets import Targets
+
+    targets = Targets(max_params=max_params, max_macs=max_macs, max_bytes=max_bytes, max_latency_ms=max_latency_ms)
+    place, record = ensemble(folder, members or (), cast("Method", method), targets=targets, out=out, data_dir=data_dir)
+    show_ensemble(record)
+    print(f"the ensemble is in {place}: model.onnx, model.safetensors and ensemble.json")
+
+
+@app.command()
 def report(folder: Folder) -> None:
     """Write the run's page, finished or not: the front, its members, generations, lineage, anatomy, settings."""
     from heredity.api.load import open_run

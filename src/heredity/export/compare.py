@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
-from heredity.anatomy.body import deploy
 from heredity.anatomy.inputs import example
 from heredity.development.criteria import Criterion
 from heredity.development.task import Split
 from heredity.errors import ExportError
+from heredity.export.trace import Network
 from heredity.measures.error import as_user_has_it
-from heredity.variation.operator import Organism
 
 Answer = Callable[[torch.Tensor], torch.Tensor]
 """A network in whatever form: a batch as the user has it to outputs `(n, ...)`."""
@@ -39,7 +38,7 @@ GRAIN = 1 / 128
 its arithmetic, and one for good measure."""
 
 
-def check_equal(answer: Answer, organism: Organism, kind: str, tolerance: float) -> float:
+def check_equal(answer: Answer, network: Network, kind: str, tolerance: float) -> float:
     """The largest difference between a file's outputs and its module's, on random batches of several sizes.
 
     `kind` names the file in messages ("an ONNX file"); `tolerance` is a share of max(1, largest output).
@@ -47,11 +46,11 @@ def check_equal(answer: Answer, organism: Organism, kind: str, tolerance: float)
     Raises:
         ExportError: they differ by more.
     """
-    network, largest = deploy(organism.genome, organism.tensors), 0.0
+    module, largest = network.deployed(), 0.0
     for size in BATCHES:
-        batch = example(organism.genome.inputs, size, seed=size)
+        batch = example(network.inputs, size, seed=size)
         with torch.no_grad():
-            expected = network(batch)
+            expected = module(batch)
         came = answer(batch)
         _check_shape(came, expected, kind)
         difference = float((came - expected).abs().max())
@@ -81,19 +80,19 @@ class Fidelity:
     module_error: float
 
 
-def fidelity(answer: Answer, organism: Organism, split: Split, criterion: Criterion, kind: str) -> Fidelity:
+def fidelity(answer: Answer, network: Network, split: Split, criterion: Criterion, kind: str) -> Fidelity:
     """Measures a file beside its module on a split, `AT_ONCE` examples at a time.
 
     Raises:
         ExportError: it returns another shape, or its noise is above `NOISE`.
     """
-    network = deploy(organism.genome, organism.tensors)
+    module = network.deployed()
     count, total, squares, differences, largest = 0, 0.0, 0.0, 0.0, 0.0
     given, taken = list[torch.Tensor](), list[torch.Tensor]()
     for stored in split.inputs.split(AT_ONCE):
         batch = as_user_has_it(stored)
         with torch.no_grad():
-            expected = network(batch)
+            expected = module(batch)
         came = answer(batch)
         _check_shape(came, expected, kind)
         given.append(criterion.answers(came))

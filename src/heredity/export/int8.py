@@ -25,9 +25,9 @@ from heredity.errors import DataError
 from heredity.export.compare import Fidelity, fidelity
 from heredity.export.onnx import INPUT, OUTPUT, answer_of
 from heredity.export.quiet import expecting
+from heredity.export.trace import Network
 from heredity.measures.error import as_user_has_it
 from heredity.rng import generator
-from heredity.variation.operator import Organism
 
 CALIBRATION = 256
 """Training examples, drawn with the run's seed, that scales are set by; all of them if there are fewer."""
@@ -104,13 +104,13 @@ def convert(content: bytes, examples: torch.Tensor) -> bytes:
     return _bare(quantised)
 
 
-def check(content: bytes, organism: Organism, task: Task) -> Fidelity:
+def check(content: bytes, network: Network, task: Task) -> Fidelity:
     """Run a file, and measure it beside its module on the validation split; the test split is not touched.
 
     Raises:
         ExportError: it does not run, or its outputs have nothing to do with the module's.
     """
-    return fidelity(answer_of(content), organism, task.validation, task.criterion, "an int8 file")
+    return fidelity(answer_of(content), network, task.validation, task.criterion, "an int8 file")
 
 
 class _Batches:

@@ -25,6 +25,9 @@ FILES = {"onnx": "model.onnx", "int8": "model.int8.onnx", "torch": "model.pt2"}
 WEIGHTS, GENOME, FACTS = "model.safetensors", "genome.json", "facts.md"
 """What is there in every format: what `heredity.load` reads, and the page of facts."""
 
+RECORD = "ensemble.json"
+"""What an ensemble's folder has in place of a genome."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -75,7 +78,7 @@ def write_files(folder: Path, files: Sequence[File]) -> None:
     """
     make_folder(folder)
     written = {file.name for file in files}
-    for name in {*FILES.values(), WEIGHTS, GENOME, FACTS} - written:
+    for name in {*FILES.values(), WEIGHTS, GENOME, FACTS, RECORD} - written:
         with io_errors(folder / name):
             (folder / name).unlink(missing_ok=True)  # of another member perhaps, or of other formats
     for file in files:

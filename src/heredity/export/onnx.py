@@ -23,7 +23,7 @@ from heredity.anatomy.trial import random_weights
 from heredity.errors import ExportError
 from heredity.export.compare import Answer, check_equal
 from heredity.export.quiet import expecting
-from heredity.export.trace import free_dimensions, traced
+from heredity.export.trace import Network, free_dimensions, traced
 from heredity.measures.latency import latency_ms
 from heredity.measures.size import params
 from heredity.variation.operator import Organism
@@ -38,28 +38,28 @@ INPUT, OUTPUT = "input", "logits"
 """What every file calls its input, and its output, whatever the outputs mean."""
 
 
-def to_onnx(organism: Organism) -> bytes:
-    """An individual as an ONNX file's content, compared with its module (see `convert`).
+def to_onnx(network: Network) -> bytes:
+    """A network as an ONNX file's content, compared with its module (see `convert`).
 
     Raises:
         ExportError: torch cannot export it, or what the file computes is not what the module computes.
     """
-    content = convert(organism)
-    check(content, organism)
+    content = convert(network)
+    check(content, network)
     return content
 
 
-def convert(organism: Organism) -> bytes:
-    """An individual as an ONNX file's content, which has yet to be compared with its module (`check`).
+def convert(network: Network) -> bytes:
+    """A network as an ONNX file's content, which has yet to be compared with its module (`check`).
 
     It takes what the user has, float32 or int64 tokens `(batch, ...)`, and returns what the module returns, such as
     logits `(batch, classes)`. The batch size is free, normalisation is in the graph, and the only initialisers are the
-    network's weights. The same organism gives the same bytes.
+    network's weights. The same network gives the same bytes.
 
     Raises:
         ExportError: torch cannot export it.
     """
-    program = traced(organism)
+    program = traced(network)
     what, remedy = "a network that ONNX can hold", "change what it says, or name another"
     with expecting(what, remedy):
         made = torch.onnx.export(
@@ -76,13 +76,13 @@ def convert(organism: Organism) -> bytes:
     return _bare(made.model_proto, program.state_dict)
 
 
-def check(content: bytes, organism: Organism) -> float:
+def check(content: bytes, network: Network) -> float:
     """Run a file, compare it with the module, and give the largest difference.
 
     Raises:
         ExportError: it does not run, or they differ.
     """
-    return check_equal(answer_of(content), organism, "an ONNX file", TOLERANCE)
+    return check_equal(answer_of(content), network, "an ONNX file", TOLERANCE)
 
 
 def answer_of(content: bytes) -> Answer:

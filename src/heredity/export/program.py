@@ -14,23 +14,22 @@ from torch.fx import GraphModule
 
 from heredity.export.compare import Answer, check_equal
 from heredity.export.quiet import expecting
-from heredity.export.trace import traced
-from heredity.variation.operator import Organism
+from heredity.export.trace import Network, traced
 
 TOLERANCE = 1e-5
 """Largest difference between a program's outputs and its module's, as a share of max(1, largest output): both run the
 same kernels."""
 
 
-def convert(organism: Organism) -> bytes:
-    """An individual as a program file's content: what `to_onnx` takes and gives, the batch size free.
+def convert(network: Network) -> bytes:
+    """A network as a program file's content: what `to_onnx` takes and gives, the batch size free.
 
-    It has yet to be compared with its module (`check`). The same organism gives the same bytes.
+    It has yet to be compared with its module (`check`). The same network gives the same bytes.
 
     Raises:
         ExportError: torch cannot export it.
     """
-    program, buffer = traced(organism), io.BytesIO()
+    program, buffer = traced(network), io.BytesIO()
     program.example_inputs = None
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, GraphModule) else ():
@@ -40,13 +39,13 @@ def convert(organism: Organism) -> bytes:
     return buffer.getvalue()
 
 
-def check(content: bytes, organism: Organism) -> float:
+def check(content: bytes, network: Network) -> float:
     """Load a program, compare it with the module, and give the largest difference.
 
     Raises:
         ExportError: it does not run, or they differ.
     """
-    return check_equal(_answer_of(content), organism, "a program", TOLERANCE)
+    return check_equal(_answer_of(content), network, "a program", TOLERANCE)
 
 
 def _answer_of(content: bytes) -> Answer:

@@ -6,16 +6,16 @@ Of recordings the number of frames is free, too, where the network leaves it fre
 from __future__ import annotations
 
 import contextlib
+from typing import Protocol
 
 import torch
 from msgspec import UNSET
 from torch.export import Dim, ExportedProgram
 
-from heredity.anatomy.body import deploy
-from heredity.anatomy.inputs import example
+from heredity.anatomy.body import Deployed
+from heredity.anatomy.inputs import InputForm, example
 from heredity.errors import ExportError
 from heredity.export.quiet import expecting
-from heredity.variation.operator import Organism
 
 BATCH, FRAMES = "batch", "frames"
 """What free dimensions are called."""
@@ -27,16 +27,29 @@ Free = dict[int, Dim]
 """Free dimensions by their number."""
 
 
-def traced(organism: Organism) -> ExportedProgram:
-    """An individual as torch's graph: takes what the user has `(batch, ...)`, returns what the module returns.
+class Network(Protocol):
+    """What can be exported: an individual (an `Organism`), or several that answer as one (an `Ensemble`)."""
+
+    @property
+    def inputs(self) -> InputForm:
+        """What it takes."""
+        ...
+
+    def deployed(self) -> Deployed:
+        """The module in evaluation mode, taking input as the user has it."""
+        ...
+
+
+def traced(network: Network) -> ExportedProgram:
+    """A network as torch's graph: takes what the user has `(batch, ...)`, returns what the module returns.
 
     Raises:
         ExportError: torch cannot, or only for one size of batch.
     """
-    if organism.genome.inputs.audio is not UNSET:
+    if network.inputs.audio is not UNSET:
         with contextlib.suppress(ExportError):
-            return _traced(organism, {0: Dim(BATCH), 2: Dim(FRAMES, min=FEWEST)})
-    return _traced(organism, {0: Dim(BATCH)})
+            return _traced(network, {0: Dim(BATCH), 2: Dim(FRAMES, min=FEWEST)})
+    return _traced(network, {0: Dim(BATCH)})
 
 
 def free_dimensions(program: ExportedProgram) -> Free:
@@ -47,7 +60,7 @@ def free_dimensions(program: ExportedProgram) -> Free:
     return {d: known[d] for d, size in enumerate(shape) if isinstance(size, torch.SymInt)}
 
 
-def _traced(organism: Organism, free: Free) -> ExportedProgram:
+def _traced(network: Network, free: Free) -> ExportedProgram:
     """The graph with these dimensions free.
 
     Running the network on stand-ins for tensors is tried first; it stumbles over `len(x)`, which Python wants to be a
@@ -56,11 +69,11 @@ def _traced(organism: Organism, free: Free) -> ExportedProgram:
     Raises:
         ExportError: torch cannot.
     """
-    network, batch = deploy(organism.genome, organism.tensors), example(organism.genome.inputs, 2)
+    module, batch = network.deployed(), example(network.inputs, 2)
 
     def trace(strict: bool) -> ExportedProgram:
         with expecting("a network that torch can export", "change what it says, or name another"):
-            return torch.export.export(network, (batch,), dynamic_shapes=(free,), strict=strict)
+            return torch.export.export(module, (batch,), dynamic_shapes=(free,), strict=strict)
 
     try:
         return trace(strict=False)

@@ -12,17 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
-from heredity.anatomy.body import anatomy_of, deploy
+from heredity.anatomy.body import anatomy_of
 from heredity.development.birth import Individual
-from heredity.development.criteria.criterion import finite_error, measured
+from heredity.development.criteria.criterion import measured
+from heredity.development.ensemble import Ensemble
 from heredity.development.task import Split, Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
-from heredity.measures.error import predict
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.account import Spent, spent
@@ -156,10 +155,8 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
 
 def _error_together(organisms: Sequence[Organism], task: Task, split: Split) -> float:
     """The error of the mean of several networks' answers."""
-    networks = (deploy(organism.genome, organism.tensors) for organism in organisms)
-    outputs = torch.stack([predict(network, split.inputs) for network in networks])
-    together = task.criterion.mixed(outputs, torch.full((len(outputs),), 1 / len(outputs)))
-    return finite_error(task.criterion, task.criterion.answers(together), split.labels)
+    together = Ensemble(tuple(organisms), (1 / len(organisms),) * len(organisms), task.criterion)
+    return measured(task.criterion, together.deployed(), split.inputs, split.labels)
 
 
 def read_test_errors(run: Run, task: Task) -> None:
@@ -170,7 +167,7 @@ def read_test_errors(run: Run, task: Task) -> None:
 
     def read(individual: Individual) -> float:
         organism = run.store.organism(individual)
-        network = deploy(organism.genome, organism.tensors)
+        network = organism.deployed()
         return measured(task.criterion, network, task.test.inputs, task.test.labels)
 
     unread = [i for i in run.individuals if i.developed and "test_error" not in i.measures]

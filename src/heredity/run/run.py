@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from heredity.anatomy.body import Deployed, deploy
+from heredity.anatomy.body import Deployed
 from heredity.development.birth import Individual
 from heredity.errors import InputError
 from heredity.measures import UNITS
@@ -40,8 +40,7 @@ class Member:
 
     def module(self) -> Deployed:
         """The network in evaluation mode; it takes float32 input as the user has it and returns logits."""
-        organism = self.organism()
-        return deploy(organism.genome, organism.tensors)
+        return self.organism().deployed()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from heredity.anatomy.body import anatomy_of, build, deploy
+from heredity.anatomy.body import anatomy_of, build
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.develop import conceive, planned_flops, validation_error
@@ -59,7 +59,7 @@ def _differences(
     found = {**sizes_of(anatomy, run.settings.graph_bytes), "synapses": float(synapses(anatomy, organism.masks))}
     found["val_error"] = validation_error(build(organism.genome, organism.tensors), task)
     if "test_error" in recorded:
-        network = deploy(organism.genome, organism.tensors)
+        network = organism.deployed()
         found["test_error"] = measured(task.criterion, network, task.test.inputs, task.test.labels)
     for name, value in found.items():
         if recorded.get(name) != value:

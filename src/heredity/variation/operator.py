@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 import torch
 
+from heredity.anatomy.body import Deployed, deploy
 from heredity.anatomy.genome import Genome
+from heredity.anatomy.inputs import InputForm
 from heredity.types import Tensors
 
 Masks = dict[str, torch.Tensor]
@@ -32,6 +34,15 @@ class Organism:
     tensors: Tensors
     masks: Masks = field(default_factory=dict)
     moments: Moments = ()
+
+    @property
+    def inputs(self) -> InputForm:
+        """What its network takes."""
+        return self.genome.inputs
+
+    def deployed(self) -> Deployed:
+        """Its network in evaluation mode, taking input as the user has it."""
+        return deploy(self.genome, self.tensors)
 
 
 def packed(mask: torch.Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from heredity.development.criteria import (
+    MIXING,
     PLAIN,
     Classification,
     Criterion,
@@ -20,6 +21,7 @@ from heredity.development.criteria import (
 )
 from heredity.development.criteria.criterion import WORST, measured
 from heredity.errors import DataError, InputError
+from heredity.testing.refusals import expect_one_line
 
 COINS = torch.Generator().manual_seed(0)
 N = 12
@@ -115,6 +117,39 @@ class TestAll:
         assert hash(criterion) == hash(criterion.fitted(labels, criterion.size(labels)))
         criterion.check_portable()
 
+    def test_a_mean_of_equal_networks_is_what_one_answers(
+        self, criterion: Criterion, outputs: torch.Tensor, labels: torch.Tensor
+    ) -> None:
+        outputs = outputs.detach()
+        mixed = criterion.mixed(torch.stack([outputs] * 3), torch.tensor([0.5, 0.5, 0.0]))
+        assert mixed.shape == outputs.shape
+        alone = criterion.mixed(outputs[None], torch.ones(1))
+        torch.testing.assert_close(mixed, alone)
+        assert criterion.loss(alone, labels).item() == pytest.approx(criterion.loss(outputs, labels).item(), rel=1e-4)
+        assert criterion.error(criterion.answers(alone), labels) == criterion.error(criterion.answers(outputs), labels)
+
+    def test_the_loss_of_a_mean_is_convex_in_the_weights(
+        self, criterion: Criterion, outputs: torch.Tensor, labels: torch.Tensor
+    ) -> None:
+        several = torch.stack([outputs, -2 * outputs, outputs.roll(1, 0)]).detach().double()
+        labels = labels.double() if labels.is_floating_point() else labels
+
+        def loss(weights: torch.Tensor) -> torch.Tensor:
+            return criterion.loss(criterion.mixed(several, weights), labels)
+
+        ends = torch.softmax(torch.randn(20, 2, 3, generator=COINS).double(), -1)
+        for one, other in ends:
+            assert loss((one + other) / 2) <= (loss(one) + loss(other)) / 2 + 1e-12
+        nobody = torch.tensor([0.0, 0.3, 0.7]).double().requires_grad_()
+        (slope,) = torch.autograd.grad(loss(nobody), nobody)
+        step = torch.tensor([1e-6, -1e-6, 0.0]).double()
+        with torch.no_grad():
+            assert float(slope @ step) == pytest.approx(float(loss(nobody + step) - loss(nobody)), rel=1e-3)
+
+    def test_a_mean_of_extremes_is_finite(self, criterion: Criterion, outputs: torch.Tensor) -> None:
+        far = torch.stack([1e4 * outputs, -1e4 * outputs])
+        assert bool(criterion.mixed(far, torch.tensor([0.5, 0.5])).isfinite().all())
+
 
 BITS = torch.tensor([[0, 1, 1], [0, 0, 0], [1, 0, 1]])
 
@@ -209,6 +244,11 @@ class TestClassification:
         for word in words:
             assert word in str(caught.value)
 
+    def test_a_mean_is_that_of_probabilities(self) -> None:
+        several, weights = torch.randn(3, 5, 4, 2, generator=COINS), torch.tensor([0.2, 0.3, 0.5])
+        expected = torch.einsum("m,mnkp->nkp", weights, several.softmax(2))
+        torch.testing.assert_close(PLAIN.mixed(several, weights).exp(), expected)
+
 
 class TestRegression:
     def test_units(self) -> None:
@@ -232,6 +272,11 @@ class TestRegression:
 
 
 class TestMultiLabel:
+    def test_a_mean_is_that_of_probabilities(self) -> None:
+        several, weights = torch.randn(3, 5, 4, generator=COINS), torch.tensor([0.2, 0.3, 0.5])
+        expected = torch.einsum("m,mnk->nk", weights, several.sigmoid())
+        torch.testing.assert_close(MultiLabel().mixed(several, weights).sigmoid(), expected)
+
     def test_labels_that_are_none(self) -> None:
         for labels, words in (
             (torch.tensor([[0, 2]]), "training labels of 0 and 1; came 2 in mine"),
@@ -265,3 +310,16 @@ def test_a_custom_one_takes_labels_as_they_are() -> None:
     assert custom.error(torch.ones(2), torch.zeros(2)) == 0.25
     with pytest.raises(DataError, match="finite training labels"):
         custom.stored(torch.tensor([math.inf]), "training", "mine")
+
+
+def test_answers_of_unknown_meaning_have_no_mean() -> None:
+    criterion = Custom(nn.functional.l1_loss, lambda outputs, labels: 0.0)
+    with pytest.raises(InputError) as caught:
+        criterion.mixed(torch.zeros(2, 3, 1), torch.tensor([0.5, 0.5]))
+    expect_one_line(caught, "a mean of several networks' answers", "custom")
+
+
+def test_those_whose_answers_have_a_mean_are_known_by_kind() -> None:
+    for criterion, _ in LABELS.values():
+        assert type(MIXING[criterion.kind]) is type(criterion)
+    assert Custom.kind not in MIXING

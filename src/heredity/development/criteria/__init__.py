@@ -25,7 +25,20 @@ from heredity.development.criteria.multilabel import MultiLabel
 from heredity.development.criteria.regression import Regression
 from heredity.errors import DataError
 
-__all__ = ["CTC", "PLAIN", "Classification", "Criterion", "Custom", "MultiLabel", "Regression", "criterion_for"]
+__all__ = [
+    "CTC",
+    "MIXING",
+    "PLAIN",
+    "Classification",
+    "Criterion",
+    "Custom",
+    "MultiLabel",
+    "Regression",
+    "criterion_for",
+]
+
+MIXING: dict[str, Criterion] = {criterion.kind: criterion for criterion in (PLAIN, MultiLabel(), Regression())}
+"""By kind, those that say what several networks answer as one (`Criterion.mixed`), for which settings do not matter."""
 
 
 def criterion_for(labels: torch.Tensor, name: str) -> Criterion:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from heredity.errors import DataError
+from heredity.errors import DataError, InputError
 from heredity.measures.error import predict
 from heredity.types import Inputs
 
@@ -84,6 +84,18 @@ class Criterion(ABC):
         """
         return F.mse_loss(outputs, teacher)
 
+    def mixed(self, outputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """What several networks answer as one, `(n, ...)`: the mean of their `outputs (networks, n, ...)`.
+
+        The networks count as `weights (networks,)` say, which are not negative and sum to 1. The loss of what is
+        returned is convex in them, and differentiable; equal networks give the answers of one.
+
+        Raises:
+            InputError: what these outputs are is not known, so that they have no mean.
+        """
+        expected = "a criterion that says what a mean of several networks' answers is"
+        raise InputError.of(expected, self.kind, "pick one member instead")
+
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         """What `error` needs of a batch's outputs: all, unless told otherwise."""
         return outputs
@@ -115,6 +127,17 @@ class Criterion(ABC):
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """Kind and settings, as `run.json` has them."""
+
+
+def weighed(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The mean `(...)` of values `(m, ...)` by weights `(m,)` that sum to 1."""
+    return (weights.reshape(-1, *[1] * (values.dim() - 1)) * values).sum(0)
+
+
+def log_weighed(logarithms: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The logarithm `(...)` of the mean of exp(logarithms `(m, ...)`); it has a gradient where weights are 0, too."""
+    largest = logarithms.amax(0)
+    return weighed((logarithms - largest).exp(), weights).log() + largest
 
 
 def measured(criterion: Criterion, network: nn.Module, inputs: Inputs, labels: torch.Tensor) -> float:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional as F
 
-from heredity.development.criteria.criterion import Criterion
+from heredity.development.criteria.criterion import Criterion, log_weighed
 from heredity.errors import DataError
 from heredity.measures.error import missed_precision
 
@@ -56,6 +56,10 @@ class MultiLabel(Criterion):
     def imitation(self, outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
         taught = torch.sigmoid(teacher / temperature)
         return temperature**2 * F.binary_cross_entropy_with_logits(outputs / temperature, taught)
+
+    def mixed(self, outputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """The logit of the mean of probabilities, label by label."""
+        return log_weighed(F.logsigmoid(outputs), weights) - log_weighed(F.logsigmoid(-outputs), weights)
 
     def error(self, answers: torch.Tensor, labels: torch.Tensor) -> float:
         return missed_precision(answers, labels)

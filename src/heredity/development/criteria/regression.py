@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional as F
 
-from heredity.development.criteria.criterion import Criterion, refuse_nonfinite
+from heredity.development.criteria.criterion import Criterion, refuse_nonfinite, weighed
 from heredity.errors import DataError
 from heredity.measures.error import unexplained_variance
 
@@ -53,6 +53,10 @@ class Regression(Criterion):
 
     def loss(self, outputs: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
         return F.mse_loss(outputs, labels)
+
+    def mixed(self, outputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """The mean of numbers."""
+        return weighed(outputs, weights)
 
     def error(self, answers: torch.Tensor, labels: torch.Tensor) -> float:
         return unexplained_variance(answers, labels)

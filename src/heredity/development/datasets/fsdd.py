@@ -34,7 +34,7 @@ from heredity.development.speech.augmentation import AUGMENTATIONS, augmented
 from heredity.development.speech.features import Features, features_of, frames_of, speaker_vector
 from heredity.development.speech.utterances import Recording, Utterance, utterances
 from heredity.development.task import Split, Task, make_task
-from heredity.errors import DataError
+from heredity.errors import DataError, InputError
 from heredity.rng import numpy_generator
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
