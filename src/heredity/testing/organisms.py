@@ -26,6 +26,11 @@ TOLERANCE = 1e-9
 def founder(name: str, seed: int = 0) -> Organism:
     """One of `SMALL`, with norms and biases that say something."""
     reference, form = SMALL[name]
+    return found(reference, form, seed)
+
+
+def found(reference: str, form: InputForm, seed: int = 0) -> Organism:
+    """A network that takes inputs of this form, with norms and biases that say something."""
     constructor = describe(reference, {} if ":" in reference else {"input_shape": form.shape, "n_classes": 10})
     coins = torch.Generator().manual_seed(seed)
     tensors = {
