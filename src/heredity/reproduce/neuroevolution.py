@@ -26,7 +26,15 @@ STUDY = Study(
     ensemble=True,
     timed=False,
     arms=(
-        Arm("joint", "jointly, the most accurate are kept", "cifar10", GENERATIONS, model="cnn-small", small=True),
+        Arm(
+            "joint",
+            "jointly, the most accurate are kept",
+            "cifar10",
+            GENERATIONS,
+            {"selection": "accuracy"},
+            model="cnn-small",
+            small=True,
+        ),
         Arm(
             "coevolution",
             "jointly, those are kept who are right where others are wrong",

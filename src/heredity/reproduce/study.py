@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from heredity.errors import InputError
 
@@ -77,7 +77,7 @@ class Study(Struct, frozen=True):
     timed: bool = True
     ensemble: bool = False
     strategy: str = "synthesis"
-    smoke: dict[str, Any] = {"steps": (60, 20), "ends_at": 1.0}
+    smoke: dict[str, Any] = field(default_factory=lambda: dict[str, Any](steps=(60, 20), ends_at=1.0))
 
     def options(self, arm: Arm, preset: Preset, scale: Scale) -> dict[str, Any]:
         """The strategy's settings for an arm; those of an arm prevail over the study's."""
