@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import get_args
+from typing import ClassVar, get_args
 
 import hypothesis.strategies as st
 import msgspec
 import numpy as np
 import onnx
+import pytest
 import torch
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,11 +21,12 @@ from heredity.anatomy.canonical import canonicalise
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.genome import Genome
 from heredity.anatomy.inputs import example
+from heredity.anatomy.sharing import shared
 from heredity.anatomy.trial import silenced
 from heredity.errors import InputError
 from heredity.export.onnx import to_onnx
 from heredity.measures.size import params, synapses
-from heredity.store.blobs import _decode, _encode
+from heredity.store.blobs import _encode, _load, _sorted_out
 from heredity.testing.networks import KINDS
 from heredity.variation import deepening
 from heredity.variation.environment import Environment
@@ -41,6 +43,9 @@ TOLERANCE = 1e-9
 
 class WholeBody(RuleBasedStateMachine):
     """One line of descent. Weights are float64, so that what is neutral shows as such."""
+
+    steps: ClassVar[int] = 0
+    """Of all lines together."""
 
     organism: Organism
     exports = 0
@@ -129,9 +134,11 @@ class WholeBody(RuleBasedStateMachine):
     def deepen(self, data: st.DataObject, place: Place, variant: deepening.Variant, norm: bool) -> None:
         """A block comes to a site; what is declared to change nothing changes nothing."""
         first, form = root(self.organism.genome), self.organism.genome.inputs
-        site = data.draw(st.sampled_from(sorted(sites_of(first.module, form))))
+        assert first.sites == sites_of(first.module, form)
+        site = data.draw(st.sampled_from(sorted(first.sites)))
+        kernels = (3,) if place == "identity" else data.draw(st.sampled_from([(3,), (1, 3), (5, 0)]))
         self.births += 1
-        operator = deepening.Deepening(site, self.births, place, 2, norm=norm, variant=variant)
+        operator = deepening.Deepening(site, self.births, place, 2, kernels, norm=norm, variant=variant)
         try:
             child = operator.conceive([self.organism], self.births)
         except InputError:
@@ -187,7 +194,7 @@ class WholeBody(RuleBasedStateMachine):
     @rule()
     def save_and_load(self) -> None:
         """What is stored is what comes back."""
-        tensors, masks = _decode(_encode(self.organism.tensors, self.organism.masks))
+        tensors, masks, _ = _sorted_out(_load(_encode(self.organism.tensors, self.organism.masks)))
         genome = msgspec.json.decode(msgspec.json.encode(self.organism.genome), type=Genome)
         loaded = Organism(genome, tensors, masks)
         assert genome == self.organism.genome
@@ -209,9 +216,24 @@ class WholeBody(RuleBasedStateMachine):
         held = sum(int(np.prod(t.dims)) for t in model.graph.initializer)
         assert held == params(anatomy_of(single.genome))
 
+    @rule(data=st.data())
+    def share(self, data: st.DataObject) -> None:
+        """What it shares with an offspring that has grown is all that it has."""
+        sizes = self.organism.genome.sizes
+        if not (growing := [name for name in sizes if name not in root(self.organism.genome).stunted]):
+            return
+        self.births += 1
+        family = data.draw(st.sampled_from(growing))
+        child = Widening(family, 2, self.births, "random").conceive([self.organism], self.births)
+        sharing = shared([self.organism.genome, child.genome])
+        bank = sharing.bank([self.organism.tensors, child.tensors])
+        for k, own in enumerate((self.organism, child)):
+            assert all(torch.equal(bank[at], own.tensors[name]) for name, at in sharing.index(k).items())
+
     @invariant()
     def shapes_and_masks_agree(self) -> None:
         organism = self.organism
+        WholeBody.steps += 1
         anatomy = anatomy_of(organism.genome)
         assert {name: tuple(t.shape) for name, t in organism.tensors.items()} == anatomy.shapes
         assert all(mask.shape == organism.tensors[name].shape for name, mask in organism.masks.items())
@@ -230,3 +252,8 @@ TestWholeBody = WholeBody.TestCase
 TestWholeBody.settings = settings(
     max_examples=120 if LONG else 10, stateful_step_count=25 if LONG else 8, deadline=None, derandomize=LONG
 )
+
+
+@pytest.mark.skipif(not LONG, reason="only the long run is long")
+def test_the_long_run_is_long() -> None:
+    assert WholeBody.steps >= 2000
