@@ -48,8 +48,9 @@ Mutation = Literal["widening", "beside", "after", "inception", "flattening"]
 class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     """Settings; recorded in `run.json`.
 
-    `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1). `chances` of mutations are
-    shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given `variant`.
+    `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1); `flops`, if given, are
+    those of training that they have instead, so that unlike members, and runs, cost the same. `chances` of mutations
+    are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given `variant`.
     `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
     `negligible`. With `rate` "scaled" the learning rate falls as parameters grow;
     `annealed`, it falls as a cosine over the generations. Where seconds bound the run, the first network has
@@ -60,6 +61,7 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     kept: int = 3
     planned: int = 15
     steps: tuple[int, int] = (5000, 500)
+    flops: tuple[float, float] | None = None
     training: Literal["joint", "each"] = "joint"
     selection: Literal["accuracy", "coevolution"] = "accuracy"
     chances: dict[Mutation, float] = msgspec.field(
@@ -122,7 +124,7 @@ class Neuroevolution(Strategy):
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The first network, then a generation of members, until the horizon."""
         if self._births == 0:
-            return [founder(self._setting, self._recipe(self._settings.steps[0], seconds_left, None))]
+            return [founder(self._setting, self._recipe(0, seconds_left, None))]
         if self._generation > self._horizon or not self._last:
             return []
         kept = self._kept()
@@ -181,7 +183,7 @@ class Neuroevolution(Strategy):
         settings, number = self._settings, self._births + place
         seed = derive(self._setting.seed, number)
         genome = operator.conceive([self._setting.organism(parent)], seed).genome
-        recipe = self._recipe(settings.steps[1], seconds_left, params(anatomy_of(genome)))
+        recipe = self._recipe(1, seconds_left, params(anatomy_of(genome)))
         litter = self._births if settings.training == "joint" else number
         return Birth(number, self._generation, (parent.number,), operator, genome, recipe, seed, litter=litter)
 
@@ -212,8 +214,8 @@ class Neuroevolution(Strategy):
         """How many clusters are added where there are so many: pairs of them."""
         return max(2, 2 * round(self._settings.amount * size / 2))
 
-    def _recipe(self, steps: int, seconds_left: float | None, size: int | None) -> Recipe:
-        """Of the first network, or of one of so many parameters; in seconds where the clock bounds the run."""
+    def _recipe(self, which: Literal[0, 1], seconds_left: float | None, size: int | None) -> Recipe:
+        """Of the first network, 0, or of a member of so many parameters; in seconds where the clock bounds the run."""
         setting, settings, seconds = self._setting, self._settings, None
         if seconds_left is not None and size is None:
             seconds = settings.ancestor_time * seconds_left
@@ -227,7 +229,8 @@ class Neuroevolution(Strategy):
         if settings.annealed:
             rate *= 0.5 * (1 + math.cos(math.pi * self._generation / (self._horizon + 1)))
         return Recipe(
-            steps=steps if seconds is None else None,
+            steps=settings.steps[which] if seconds is None and settings.flops is None else None,
+            flops=settings.flops[which] if seconds is None and settings.flops is not None else None,
             seconds=seconds,
             batch_size=min(settings.batch_size, setting.examples),
             learning_rate=rate,
