@@ -50,11 +50,11 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
 
     `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1); `flops`, if given, are
     those of training that they have instead, so that unlike members, and runs, cost the same. `chances` of mutations
-    are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given `variant`.
-    `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
-    `negligible`. With `rate` "scaled" the learning rate falls as parameters grow;
-    `annealed`, it falls as a cosine over the generations. Where seconds bound the run, the first network has
-    `ancestor_time` of them (a share), and the `planned` generations (K) the rest.
+    are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given
+    `variant`. `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
+    `negligible`. With `rate` "scaled" the learning rate falls as parameters grow; `annealed`, it falls as a cosine over
+    the generations. Where seconds bound the run, the first network has `ancestor_time` of them (a share), and the
+    `planned` generations (K) the rest.
     """
 
     members: int = 10
