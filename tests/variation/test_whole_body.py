@@ -30,6 +30,7 @@ from heredity.store.blobs import _encode, _load, _sorted_out
 from heredity.testing.networks import KINDS
 from heredity.variation import deepening
 from heredity.variation.environment import Environment
+from heredity.variation.flattening import Flattening
 from heredity.variation.growth import PRESERVING, Variant, Widening
 from heredity.variation.operator import Organism, mask_digest, weights_digest
 from heredity.variation.removal import remove
@@ -161,7 +162,7 @@ class WholeBody(RuleBasedStateMachine):
             for name, tensor in self.organism.tensors.items()
         }
         parent = Organism(self.organism.genome, silent, self.organism.masks)
-        child = deepening.Flattening(births).conceive([parent], 0)
+        child = Flattening(births).conceive([parent], 0)
         assert not {block.birth for block in child.genome.blocks} & {*births}
         self.same(self.outputs(child), self.outputs(parent))
         self.organism = child
@@ -209,8 +210,10 @@ class WholeBody(RuleBasedStateMachine):
         """The file holds as many weights as were counted; that it equals its module is checked as it is made."""
         self.exports += 1
         tensors = {n: t.float() for n, t in self.organism.tensors.items()}
-        for name, tensor in tensors.items():  # of nothing but zeros, as newborn blocks have, nothing would be held
-            tensors[name] = tensor if tensor.any() else tensor + 0.01 * self.organism.masks.get(name, 1)
+        for k, (name, tensor) in enumerate(
+            tensors.items(), 1
+        ):  # nothing but zeros, as newborn blocks have, is not held
+            tensors[name] = tensor if tensor.any() else tensor + 0.01 * k * self.organism.masks.get(name, 1)
         single = Organism(self.organism.genome, tensors, self.organism.masks)
         model = onnx.load_from_string(to_onnx(single))
         held = sum(int(np.prod(t.dims)) for t in model.graph.initializer)
