@@ -157,8 +157,9 @@ class WholeBody(RuleBasedStateMachine):
         births = tuple(
             b.birth for b in self.organism.genome.blocks if f"{b.site}.".startswith(f"{gone.name}.") or b == gone
         )
+        said = tuple(f"{gone.name}.branches.{k}.project." for k in range(len(gone.kernels)))
         silent = {
-            name: torch.zeros_like(tensor) if name.startswith(f"{gone.name}.project.") else tensor
+            name: torch.zeros_like(tensor) if name.startswith(said) else tensor
             for name, tensor in self.organism.tensors.items()
         }
         parent = Organism(self.organism.genome, silent, self.organism.masks)
@@ -210,9 +211,7 @@ class WholeBody(RuleBasedStateMachine):
         """The file holds as many weights as were counted; that it equals its module is checked as it is made."""
         self.exports += 1
         tensors = {n: t.float() for n, t in self.organism.tensors.items()}
-        for k, (name, tensor) in enumerate(
-            tensors.items(), 1
-        ):  # nothing but zeros, as newborn blocks have, is not held
+        for k, (name, tensor) in enumerate(tensors.items(), 1):  # newborn blocks' zeros would not be held
             tensors[name] = tensor if tensor.any() else tensor + 0.01 * k * self.organism.masks.get(name, 1)
         single = Organism(self.organism.genome, tensors, self.organism.masks)
         model = onnx.load_from_string(to_onnx(single))
