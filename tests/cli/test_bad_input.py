@@ -155,7 +155,7 @@ def refused(heredity: Heredity, place: Path) -> Iterator[object]:
 @pytest.mark.parametrize(
     ("model", "expected", "came"),
     [
-        ("lenet6", "a model reference", "'lenet6'; did you mean 'lenet5'? known: alexnet-cifar, convnext"),
+        ("lenet6", "a model reference", "'lenet6'; did you mean 'lenet5'? known: acoustic-mlp, alexnet-cifar"),
         ("hostile.py:god", "a callable 'god' in hostile.py", "none; did you mean 'good'?"),
         ("missing.py:net", "a model reference that can be imported", "FileNotFoundError: no file"),
         ("raising.py:net", "a model reference that can be imported", "RuntimeError: two lines; check raising.py"),
