@@ -30,7 +30,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         (
             "evolution",
             {},
-            "expected a strategy; came 'evolution'; .*: group_pruning, magnitude-removal, random-removal, synthesis$",
+            "expected a strategy; came 'evolution'; .*: group_pruning, .*, neuroevolution, random-removal, synthesis$",
         ),
         ("synthesis", {"size": 3}, "expected settings of synthesis; came size; .*known: .*population"),
         ("synthesis", {"population": 2.5}, r"expected settings of synthesis; came .*\$.population`; correct it"),
@@ -44,7 +44,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         ),
         ("synthesis", {"preset": "paper", "chi": 0.0}, r"expected a share chi of the parents in \(0, 1\]; came 0.0"),
         ("synthesis", {"preset": "paper", "clusters": ()}, "expected an environment of clusters; came none"),
-        ("synthesis", {"steps": (0, 5)}, "expected steps of at least 1; came 0"),
+        ("synthesis", {"steps": (5, 0)}, "expected steps of at least 1; came 0"),
         ("synthesis", {"method": "x"}, "'x' - at `.*`; choose among synthesis, random-removal, magnitude-removal$"),
         ("synthesis", {"prior.norm": "l3"}, r"'l3' - at `\$.prior.norm`; choose among l1, l2, rms, max$"),
         ("group_pruning", {"prior.nrom": "l1"}, r"unknown field `nrom` - at `\$.prior`; choose among kind, members, "),

@@ -200,6 +200,17 @@ def test_an_identity_comes_out_again() -> None:
     assert apart(parent, again) == 0
 
 
+@pytest.mark.parametrize("place", ["after", "beside"])
+def test_a_block_where_an_identity_is(place: Place) -> None:
+    """What the site returns then is coupled as the identity is, not as the site's own weight."""
+    parent = Deepening("conv1", 1, "identity").conceive([halved(founder("lenet5"))], 0)
+    wider = Widening("conv1.grown1.layer", 2, 2).conceive([parent], 1)
+    assert root(wider.genome).composed is False
+    child = Deepening("conv1", 3, place, width=2).conceive([wider], 2)
+    assert not root(child.genome).composed
+    assert apart(wider, child) <= TOLERANCE
+
+
 def test_an_export_of_a_deepened_network_holds_what_was_counted() -> None:
     parent = halved(founder("lenet5"))
     child = Widening("conv2", 2, 2).conceive([Deepening("conv1", 1, width=4, norm=True).conceive([parent], 0)], 0)

@@ -33,6 +33,8 @@ def composed(before: Anatomy, block: Block, added: Added, host: nn.Module) -> An
         return None
     if block.width == 1:  # which is no family
         return None
+    if any(isinstance(child, Added) and child.place == "identity" for child in host.children()):  # it returns others
+        return None
     coupled: dict[str, list[Slice]] = {family.name: [] for family in before.families}
     arisen: list[Family] = []
     positions, folds = dict(before.positions), {n: layer for n, layer in before.folds.items() if layer != weight}
