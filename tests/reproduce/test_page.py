@@ -41,7 +41,7 @@ def test_the_page_opens(opened: Callable[..., Any], done: Plan) -> None:
     with opened(write_page(done, done.outcome())) as page:
         assert "Gene tags" in page.inner_text("#title")
         assert "A smoke" in page.inner_text("#notes")
-        assert page.locator("#charts .plot").count() == 12
+        assert page.locator("#charts .plot").count() == 14
         assert page.locator("#lines tbody tr").count() == 2
         assert "not run" in page.inner_text("#missing")
         assert "√(1 - R)" in page.inner_text("#choice-table")
