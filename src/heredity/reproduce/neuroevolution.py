@@ -98,7 +98,7 @@ STUDY = Study(
             "the preset best",
             "images mirrored and moved, weight decay .005, a rate that falls to the end, 1,500 steps a member and "
             "generation for six members, co-evolution unless an arm says otherwise",
-            "a pilot on one seed (lab/LOG.md)",
+            "chosen before any run: not measured yet",
         ),
     ),
     curves=(

@@ -107,7 +107,7 @@ BEST: dict[str, Any] = {
     "weight_decay": 5e-3,
     "amount": 0.5,
 }
-"""What helps: images augmented, more training for fewer members, a rate that falls to the end, weights that decay."""
+"""What should help, not measured yet: images augmented, more training for fewer members, a falling rate, decay."""
 
 
 class Neuroevolution(Strategy):
