@@ -11,7 +11,10 @@ from torch import nn
 from heredity.types import Inputs
 
 VALUES_AT_ONCE = 2**22
-"""Input values in one batch of predictions, at most; of small examples there are 500 in a batch."""
+"""Input values in one batch of predictions, at most."""
+
+EXAMPLES_AT_ONCE = 128
+"""Examples in one batch of predictions, at most: what a convolution writes should stay in the processor's cache."""
 
 
 def predict(
@@ -25,7 +28,7 @@ def predict(
     `network` takes input as the user has it (`heredity.anatomy.body.Deployed`); it is left in evaluation mode. `keep`
     is what is kept of a batch's outputs: all of a segmentation's logits may not fit into memory.
     """
-    size = batch_size or max(1, min(500, VALUES_AT_ONCE // max(math.prod(inputs.shape[1:]), 1)))
+    size = batch_size or max(1, min(EXAMPLES_AT_ONCE, VALUES_AT_ONCE // max(math.prod(inputs.shape[1:]), 1)))
     network.eval()
     with torch.no_grad():
         return torch.cat([keep(network(as_user_has_it(batch))) for batch in inputs.split(size)])
