@@ -24,7 +24,7 @@ class TestJoint(StrategyContract):
 
 class TestEach(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        own = {**BEST, **SHORT, "selection": "accuracy", "training": "each"}
+        own = {**BEST, **SHORT, "selection": "accuracy", "training": "each", "lines": 2}
         return Neuroevolution(setting, msgspec.convert(own, NeuroevolutionSettings))
 
 
@@ -48,6 +48,27 @@ def test_the_best_are_born_again_and_others_grow_from_them() -> None:
 def test_each_has_a_litter_of_its_own() -> None:
     births, _ = lived(training="each")[2]
     assert [birth.litter for birth in births] == [birth.number for birth in births]
+
+
+def test_lines_never_meet() -> None:
+    history = lived(lines=2)
+    line_of: dict[int, int] = {}
+    for generation, (births, _) in enumerate(history[1:], 1):
+        assert [birth.number for birth in births] == list(range(births[0].number, births[0].number + 10))
+        assert [birth.litter for birth in births] == [births[0].number] * 5 + [births[5].number] * 5
+        for place, birth in enumerate(births):
+            line_of[birth.number] = place // 5
+            assert birth.parents == (0,) if generation == 1 else line_of[birth.parents[0]] == place // 5
+    assert len({birth.genome.digest for birth in history[-1][0]}) > 5, "each line draws its own mutations"
+
+
+def test_a_line_that_fails_as_a_whole_begins_its_generation_anew() -> None:
+    life = Life(lambda birth: 6 <= birth.number <= 10)  # the second line of the first generation
+    history = live(
+        Neuroevolution(sample_setting("generations", life), NeuroevolutionSettings(**SHORT, lines=2)), life, None, 3
+    )
+    assert {birth.parents for birth in history[2][0][5:]} == {(0,)}
+    assert all(birth.parents[0] in range(1, 6) for birth in history[2][0][:5])
 
 
 def test_the_rate_falls_as_networks_grow() -> None:
@@ -105,7 +126,8 @@ def test_coevolution_where_nothing_is_right_or_wrong() -> None:
     ("settings", "expected"),
     [
         ({"kept": 5}, "at least 1 kept, and fewer than there are members; came 5 of 5"),
-        ({"steps": (10, 0)}, "steps and generations of at least 1"),
+        ({"steps": (10, 0)}, "steps, generations and lines of at least 1"),
+        ({"lines": 0}, "steps, generations and lines of at least 1"),
         ({"chances": {"widening": 0.4}}, r"chances of mutations that sum to 1; came \[0.4\]"),
         ({"kernels": ((3, 2.0), (5, -1.0))}, r"chances of kernels that sum to 1"),
         ({"amount": 0.0}, "an amount of growth above 0; came 0"),

@@ -3,6 +3,7 @@
 generation 0     one small network, trained for N1 steps
 generation g     the `kept` of the generation before (M2) are born again, and grown ones, each of one of those, come to
                  them until there are `members` (M1); all are trained further, in one litter (`joint`) or `each` alone
+lines            so many populations go this way side by side from the same first network, and never meet
 
 Growth is one of four: a family widened; a block beside a convolution, which is wider; a block after a layer, which is
 deeper; an Inception module. Blocks that have become nearly the identity may go again. Who is kept is decided by
@@ -48,6 +49,7 @@ Mutation = Literal["widening", "beside", "after", "inception", "flattening"]
 class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     """Settings; recorded in `run.json`.
 
+    `members` and `kept` are a line's, of which there are so many `lines`.
     `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1); `flops`, if given, are
     those of training that they have instead, so that unlike members, and runs, cost the same. `chances` of mutations
     are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given
@@ -59,6 +61,7 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
 
     members: int = 10
     kept: int = 3
+    lines: int = 1
     planned: int = 15
     steps: tuple[int, int] = (5000, 500)
     flops: tuple[float, float] | None = None
@@ -85,8 +88,9 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
         if not 1 <= self.kept < self.members:
             came = f"{self.kept} of {self.members}"
             raise InputError.of("at least 1 kept, and fewer than there are members", came, "change either")
-        if min(*self.steps, self.planned) < 1:
-            raise InputError.of("steps and generations of at least 1", (*self.steps, self.planned), "raise them")
+        counts = (*self.steps, self.planned, self.lines)
+        if min(counts) < 1:
+            raise InputError.of("steps, generations and lines of at least 1", counts, "raise them")
         for name, chances in (("mutations", self.chances.values()), ("kernels", [c for _, c in self.kernels])):
             if not chances or min(chances) < 0 or not math.isclose(sum(chances), 1.0, abs_tol=1e-6):
                 raise InputError.of(f"chances of {name} that sum to 1", list(chances), "change them")
@@ -116,7 +120,8 @@ class Neuroevolution(Strategy):
     def __init__(self, setting: Setting, settings: NeuroevolutionSettings | None = None) -> None:
         self._setting = setting
         self._settings = settings or NeuroevolutionSettings()
-        self._last: list[Individual] = []
+        self._lines: list[list[Individual]] = []  # who lives of each one's last generation
+        self._asked: list[int] = []  # the line of each birth that was asked for last
         self._births = 0
         self._generation = 0
         self._first_params = 0.0
@@ -125,20 +130,26 @@ class Neuroevolution(Strategy):
         """The first network, then a generation of members, until the horizon."""
         if self._births == 0:
             return [founder(self._setting, self._recipe(0, seconds_left, None))]
-        if self._generation > self._horizon or not self._last:
+        if self._generation > self._horizon:
             return []
-        kept = self._kept()
-        births = [self._birth(parent, Cloning(), k, seconds_left) for k, parent in enumerate(kept)]
-        while len(births) < self._settings.members and (grown := self._grown(kept, len(births), seconds_left)):
-            births.append(grown)
+        births: list[Birth] = []
+        self._asked = []
+        for line, last in enumerate(self._lines):
+            members = self._members(last, self._births + len(births), seconds_left)
+            self._asked += [line] * len(members)
+            births += members
         return births
 
     def tell(self, individuals: Sequence[Individual]) -> None:
-        """Remembers who lives of the last generation; of one that failed as a whole, who lived before it."""
-        living = [individual for individual in individuals if individual.developed]
-        self._last = living or self._last
-        if self._births == 0 and living:
-            self._first_params = living[0].measures["params"]
+        """Remembers who lives of each line's last generation; of one that failed as a whole, who lived before it."""
+        if self._births == 0:
+            first = [individual for individual in individuals if individual.developed]
+            self._lines = [first] * self._settings.lines if first else []
+            self._first_params = first[0].measures["params"] if first else 0.0
+        else:
+            for line, before in enumerate(self._lines):
+                own = zip(individuals, self._asked, strict=True)
+                self._lines[line] = [one for one, its in own if its == line and one.developed] or before
         self._births += len(individuals)
         self._generation += 1
 
@@ -146,28 +157,39 @@ class Neuroevolution(Strategy):
     def _horizon(self) -> int:
         return self._setting.horizon.generations or self._settings.planned
 
-    def _kept(self) -> list[Individual]:
+    def _members(self, last: Sequence[Individual], first: int, seconds_left: float | None) -> list[Birth]:
+        """A line's next generation, numbered from `first`: who is kept of its last one, and grown ones."""
+        kept = self._kept(last)
+        births = [self._birth(parent, Cloning(), first + k, first, seconds_left) for k, parent in enumerate(kept)]
+        while len(births) < self._settings.members:
+            grown = self._grown(kept, first + len(births), first, seconds_left)
+            if grown is None:
+                break
+            births.append(grown)
+        return births
+
+    def _kept(self, last: Sequence[Individual]) -> Sequence[Individual]:
         """Who goes on, the best first."""
         count = self._settings.kept
         if self._settings.selection == "accuracy":
-            return sorted(self._last, key=lambda i: (i.measures["val_error"], i.measures["params"], i.number))[:count]
-        if len(self._last) == 1:
-            return self._last
-        bits = [np.unpackbits(np.frombuffer(individual.right, np.uint8)) for individual in self._last]
+            return sorted(last, key=lambda i: (i.measures["val_error"], i.measures["params"], i.number))[:count]
+        if len(last) == 1:
+            return last
+        bits = [np.unpackbits(np.frombuffer(individual.right, np.uint8)) for individual in last]
         if any(not len(own) for own in bits):
             came = "a task where that cannot be said"
             raise InputError.of("answers that are right or wrong, for co-evolution", came, "set selection=accuracy")
-        return [self._last[k] for k in coevolved(np.stack(bits).astype(bool), count)]
+        return [last[k] for k in coevolved(np.stack(bits).astype(bool), count)]
 
-    def _grown(self, kept: Sequence[Individual], place: int, seconds_left: float | None) -> Birth | None:
+    def _grown(self, kept: Sequence[Individual], number: int, first: int, seconds_left: float | None) -> Birth | None:
         """A birth of somebody grown; none if nothing that is drawn fits."""
-        rng = numpy_generator(derive(self._setting.seed, self._births + place), "mutation")
+        rng = numpy_generator(derive(self._setting.seed, number), "mutation")
         for _ in range(TRIES):
             parent = kept[int(rng.integers(len(kept)))]
             organism = self._setting.organism(parent)
-            operator = self._mutation(organism, self._births + place, rng)
+            operator = self._mutation(organism, number, rng)
             try:
-                birth = None if operator is None else self._birth(parent, operator, place, seconds_left)
+                birth = None if operator is None else self._birth(parent, operator, number, first, seconds_left)
             except InputError:  # it cannot grow there
                 continue
             if birth is not None and birth.genome != parent.birth.genome and self._fits(birth):
@@ -179,12 +201,15 @@ class Neuroevolution(Strategy):
         ceilings = self._setting.targets.ceilings
         return params(anatomy_of(birth.genome)) <= ceilings.get("params", math.inf)
 
-    def _birth(self, parent: Individual, operator: Cloning | Change, place: int, seconds_left: float | None) -> Birth:
-        settings, number = self._settings, self._births + place
+    def _birth(
+        self, parent: Individual, operator: Cloning | Change, number: int, first: int, seconds_left: float | None
+    ) -> Birth:
+        """Of a member of the line whose generation begins with the birth `first`."""
+        settings = self._settings
         seed = derive(self._setting.seed, number)
         genome = operator.conceive([self._setting.organism(parent)], seed).genome
         recipe = self._recipe(1, seconds_left, params(anatomy_of(genome)))
-        litter = self._births if settings.training == "joint" else number
+        litter = first if settings.training == "joint" else number
         return Birth(number, self._generation, (parent.number,), operator, genome, recipe, seed, litter=litter)
 
     def _mutation(self, organism: Organism, number: int, rng: np.random.Generator) -> Change | None:
@@ -220,9 +245,10 @@ class Neuroevolution(Strategy):
         if seconds_left is not None and size is None:
             seconds = settings.ancestor_time * seconds_left
         elif seconds_left is not None:
-            at_once = 1 if settings.training == "joint" else min(setting.workers, settings.members)
+            members = settings.members * settings.lines
+            at_once = min(setting.workers, settings.lines if settings.training == "joint" else members)
             left = max(self._horizon - self._generation, 0) + 1
-            seconds = 0.95 * seconds_left * at_once / settings.members / left
+            seconds = 0.95 * seconds_left * at_once / members / left
         rate = settings.learning_rate
         if size is not None and settings.rate == "scaled":
             rate *= self._first_params / size
