@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heredity.reproduce.study import Arm, Choice, Curve, Study
 
-GENERATIONS = 15
+GENERATIONS, BRIEFLY = 15, 12
 
 STUDY = Study(
     name="neuroevolution",
@@ -21,7 +21,7 @@ STUDY = Study(
     strategy="neuroevolution",
     settings={},
     paper={"steps": (5000, 500), "members": 10, "kept": 3},
-    best={"members": 6, "kept": 3, "steps": (6000, 1500)},
+    best={},
     smoke={"members": 4, "kept": 2, "steps": (60, 20)},
     ensemble=True,
     timed=False,
@@ -33,6 +33,7 @@ STUDY = Study(
             GENERATIONS,
             {"selection": "accuracy"},
             model="cnn-small",
+            briefly=BRIEFLY,
             small=True,
         ),
         Arm(
@@ -42,6 +43,7 @@ STUDY = Study(
             GENERATIONS,
             {"selection": "coevolution"},
             model="cnn-small",
+            briefly=BRIEFLY,
             small=True,
         ),
         Arm(
@@ -51,6 +53,7 @@ STUDY = Study(
             GENERATIONS,
             {"training": "each"},
             model="cnn-small",
+            briefly=BRIEFLY,
         ),
         Arm(
             "inception",
@@ -59,6 +62,7 @@ STUDY = Study(
             GENERATIONS,
             {"chances": {"inception": 1.0}},
             model="inception-small",
+            briefly=BRIEFLY,
             usual=False,
         ),
     ),
@@ -96,8 +100,8 @@ STUDY = Study(
         ),
         Choice(
             "the preset best",
-            "images mirrored and moved, weight decay .005, a rate that falls to the end, 1,500 steps a member and "
-            "generation for six members, co-evolution unless an arm says otherwise",
+            "images mirrored and moved, weight decay .005, a rate that falls to the end, two lines of four members, "
+            "1,000 steps each a generation, co-evolution unless an arm says otherwise",
             "chosen before any run: not measured yet",
         ),
     ),
