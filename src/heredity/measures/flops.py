@@ -13,5 +13,5 @@ def inference_flops(macs: int) -> int:
 
 
 def training_flops(macs: int, teacher_macs: int = 0) -> int:
-    """FLOPs of training on one example; `teacher_macs` are those of a teacher that answers it, if one does."""
+    """FLOPs of training on one example; `teacher_macs` are those of all teachers that answer it."""
     return 3 * inference_flops(macs) + inference_flops(teacher_macs)

@@ -188,13 +188,15 @@ class Loop:
         return Request(
             birth,
             tuple(self._living(number) for number in birth.parents),
-            None if birth.teacher is None else self._living(birth.teacher),
+            tuple(self._living(number) for number in birth.teachers),
         )
 
     def _living(self, number: int) -> Record:
         individual = self._individuals[number]
         if individual.weights is None:
-            raise ReplayError(f"expected a living parent; came individual {number}, which failed; mend the strategy")
+            raise ReplayError(
+                f"expected a living parent or teacher; came individual {number}, which failed; mend the strategy"
+            )
         return individual.birth.genome, individual.weights
 
     def beat(self, number: int, share: float) -> None:

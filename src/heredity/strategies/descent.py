@@ -150,12 +150,12 @@ class Descent(Strategy):
                 seconds_left, self._besides, self._plan, self._generation, self._settings.acceleration
             )
             recipe = self._recipe(rate, seconds=seconds)
-        teacher = None
+        teachers = ()
         if self._settings.culture and self._living[0].number == 0 and not self._hurried:
-            recipe, teacher = msgspec.structs.replace(recipe, culture=self._settings.culture), 0
+            recipe, teachers = msgspec.structs.replace(recipe, culture=self._settings.culture), (0,)
         if self._settings.prior:
             recipe = msgspec.structs.replace(recipe, prior=tailored(self._settings.prior, anatomy, newborn.tensors))
-        return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teacher)
+        return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teachers)
 
     def _range(self, measure: str) -> tuple[float, float]:
         """`(low, high)` of a cost within which this generation aims."""

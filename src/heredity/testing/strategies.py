@@ -65,7 +65,7 @@ class Life:
         return self._organisms[individual.number]
 
     def _individual(self, birth: Birth) -> Individual:
-        missing = {*birth.parents, *([] if birth.teacher is None else [birth.teacher])} - self._organisms.keys()
+        missing = {*birth.parents, *birth.teachers} - self._organisms.keys()
         assert not missing, f"birth {birth.number} relies on {missing}, who do not live"
         newborn = birth.operator.conceive([self._organisms[parent] for parent in birth.parents], birth.seed)
         assert newborn.genome == birth.genome, "a genome follows from operator, parents and seed"
@@ -129,7 +129,7 @@ class StrategyContract:
             {g} for g in range(len(generations))
         ]
         (first,) = generations[0]
-        assert (first.parents, first.teacher) == ((), None)
+        assert (first.parents, first.teachers) == ((), ())
         for g, asked in enumerate(generations):
             assert {birth.generation for birth in asked} == {g}
             before = sum(map(len, generations[:g]))
