@@ -20,7 +20,7 @@ from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import PLAIN, Criterion
 from heredity.development.culture import culture_loss
-from heredity.development.recipe import Recipe, learning_rate
+from heredity.development.recipe import Recipe, culture_at, learning_rate
 from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError
 from heredity.rng import generator
@@ -126,7 +126,8 @@ def train(
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             outputs = network(batch)
         if teacher is not None and recipe.culture is not None:
-            loss = culture_loss(outputs.float(), teacher(index, batch), answers, recipe.culture, criterion)
+            culture = culture_at(recipe.culture, progress)
+            loss = culture_loss(outputs.float(), teacher(index, batch), answers, culture, criterion)
         else:
             loss = criterion.loss(outputs.float(), answers, recipe.label_smoothing)
         optimiser.zero_grad(set_to_none=True)

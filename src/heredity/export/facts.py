@@ -210,7 +210,8 @@ def _operator_name(birth: Birth) -> str:
 
 def _setting(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{plain(str(key).replace('_', ' '))} {_setting(part)}" for key, part in value.items())
+        given = {plain(str(key).replace("_", " ")): part for key, part in value.items() if part is not None}
+        return ", ".join(f"{key} {_setting(part)}" for key, part in given.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_setting, value))
     return f"{value:g}" if isinstance(value, float) else plain(value)
