@@ -10,6 +10,7 @@ import torch
 from heredity.anatomy.body import anatomy_of, ancestor, build, deploy
 from heredity.anatomy.constructor import describe
 from heredity.development.birth import Birth, Individual
+from heredity.development.criteria import CTC, PLAIN, Criterion
 from heredity.development.datasets import as_task
 from heredity.development.develop import (
     Grown,
@@ -20,11 +21,11 @@ from heredity.development.develop import (
 )
 from heredity.development.loop import Effort
 from heredity.development.recipe import Culture, Recipe
-from heredity.development.task import Split, Task
+from heredity.development.task import Split, Task, normalised
 from heredity.development.teaching import Mentor
 from heredity.errors import DevelopmentError
 from heredity.measures.size import macs, params
-from heredity.variation import Founding, Synthesis
+from heredity.variation import Founding, RandomRemoval, Synthesis
 from heredity.variation.environment import Environment
 from heredity.variation.operator import Organism, weights_digest
 
@@ -118,6 +119,46 @@ def test_another_newborn_than_planned_is_refused(grown: Grown, tmp_path: Path) -
     other = msgspec.structs.replace(birth, seed=6)
     with pytest.raises(DevelopmentError, match=r"^newborn 1 has another genome than was planned for it"):
         develop(other, [grown.organism], [], TASK, cache=tmp_path)
+
+
+COINS = torch.Generator().manual_seed(0)
+KINDS: dict[str, tuple[str, tuple[int, ...], torch.Tensor, Criterion | None]] = {
+    "classes": ("lenet-300-100", (12,), torch.arange(48) % 3, None),
+    "numbers": ("lenet-300-100", (12,), torch.randn(48, 2, generator=COINS), None),
+    "labels": ("lenet-300-100", (12,), torch.randint(2, (48, 3), generator=COINS), None),
+    "positions": ("tdnn", (4, 45), torch.randint(3, (48, 5), generator=COINS), PLAIN),
+    "words": ("tdnn", (4, 45), torch.arange(96).reshape(48, 2) % 3, CTC()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_culture_of_every_kind(tmp_path: Path, kind: str) -> None:
+    """Two teachers who know nothing of labels are imitated, outputs and features; the error owes them nothing."""
+    name, shape, labels, criterion = KINDS[kind]
+    given = torch.randn(48, *shape, generator=COINS), labels
+    task = as_task((given, given, given), seed=0, criterion=criterion)
+    options = {"input_shape": shape, "n_classes": task.n_classes} | ({"framewise": True} if name == "tdnn" else {})
+    founding = Founding(describe(name, options), task.inputs)
+    teachers = [founding.conceive([], seed) for seed in (0, 1)]
+    mentors = [Mentor(weights_digest(teacher), teacher) for teacher in teachers]
+    operator = RandomRemoval(Environment(0.5))
+    genome = operator.conceive(teachers[:1], 2).genome
+    recipe = Recipe(steps=40, batch_size=16, learning_rate=0.02, culture=Culture(1.0, 2.0, hidden=0.1))
+    birth = Birth(2, 1, (0,), operator, genome, recipe, 2, teachers=(0, 1))
+    grown, again = (develop(birth, teachers[:1], mentors, task, cache=tmp_path) for _ in range(2))
+
+    def apart(student: Organism) -> float:
+        """How far a student's answers are from what its teachers answer as one, in the units that it learns in."""
+        batch = normalised(task.train.inputs, task.inputs)
+        own, *theirs = (build(o.genome, o.tensors).eval()(batch).detach() for o in (student, *teachers))
+        taught = task.criterion.consensus(torch.stack(theirs))
+        return (task.criterion.imitation(own, taught, 2.0) - task.criterion.imitation(taught, taught, 2.0)).item()
+
+    assert weights_digest(grown.organism) == weights_digest(again.organism)
+    untaught = develop(birth, teachers[:1], [], task, cache=tmp_path)
+    assert apart(grown.organism) < 0.5 * apart(untaught.organism)
+    assert grown.organism.tensors.keys() == teachers[0].tensors.keys()
+    assert grown.measures["val_error"] == validation_error(build(genome, grown.organism.tensors), task)
 
 
 @pytest.mark.parametrize(

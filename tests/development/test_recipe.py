@@ -76,6 +76,8 @@ def test_culture_is_fixed_or_scheduled() -> None:
         {"temperature": math.inf},
         {"temperature_end": -1.0},
         {"temperature_end": math.nan},
+        {"hidden": -1.0},
+        {"hidden": math.inf},
     ],
 )
 def test_culture_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:

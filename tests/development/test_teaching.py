@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from heredity.anatomy.body import build
 from heredity.anatomy.constructor import describe
+from heredity.development.culture import Taught
 from heredity.development.datasets import as_task
-from heredity.development.recipe import Recipe
+from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Split, normalised
-from heredity.development.teaching import Mentor, is_online, make_teacher, remembered_outputs
+from heredity.development.teaching import Mentor, is_online, make_teacher, remembered
 from heredity.variation import Founding
 
 COINS = torch.Generator().manual_seed(0)
@@ -27,13 +27,13 @@ BATCH = normalised(TASK.train.inputs[INDEX], TASK.inputs)
 
 
 def test_teachers_answer_from_memory_or_online(tmp_path: Path) -> None:
-    remembered = make_teacher(MENTORS[:1], TASK.train, Recipe(steps=1), tmp_path)(INDEX, BATCH)
+    remembered = make_teacher(MENTORS[:1], TASK.train, Recipe(steps=1), tmp_path)(INDEX, BATCH).outputs
     assert len(list(tmp_path.iterdir())) == 1
     online = make_teacher(MENTORS[:1], TASK.train, Recipe(steps=1, augmentation=("shift1",)), tmp_path / "none")
-    answers = online(INDEX, BATCH)
+    answers = online(INDEX, BATCH).outputs
     assert not answers.requires_grad
     assert torch.allclose(answers, remembered, atol=1e-4)
-    assert not torch.allclose(online(INDEX, BATCH + 1), remembered, atol=1e-2), "it answers what it is shown"
+    assert not torch.allclose(online(INDEX, BATCH + 1).outputs, remembered, atol=1e-2), "it answers what it is shown"
     assert not (tmp_path / "none").exists()
 
 
@@ -44,8 +44,24 @@ def test_several_teachers_answer_with_the_mean_of_their_probabilities(
     teacher = make_teacher(MENTORS, TASK.train, Recipe(steps=1, augmentation=augmentation), tmp_path)
     with torch.no_grad():
         own = [build(m.organism.genome, m.organism.tensors).eval()(BATCH).softmax(1) for m in MENTORS]
-    assert torch.allclose(teacher(INDEX, BATCH).softmax(1), torch.stack(own).mean(0), atol=1e-5)
+    assert torch.allclose(teacher(INDEX, BATCH).outputs.softmax(1), torch.stack(own).mean(0), atol=1e-5)
     assert not torch.allclose(own[0], own[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("augmentation", [(), ("shift1",)])
+def test_hidden_features_are_those_that_outputs_come_from(tmp_path: Path, augmentation: tuple[str, ...]) -> None:
+    recipe = Recipe(steps=1, augmentation=augmentation, culture=Culture(hidden=1.0))
+    one, several = (make_teacher(who, TASK.train, recipe, tmp_path)(INDEX, BATCH) for who in (MENTORS[:1], MENTORS))
+    last = build(MENTORS[0].organism.genome, MENTORS[0].organism.tensors).get_submodule("fc3")
+    assert one.hidden is not None
+    assert several.hidden is not None
+    with torch.no_grad():
+        torch.testing.assert_close(last(one.hidden), one.outputs)
+    assert several.hidden.shape == (3, 3 * 84)
+    torch.testing.assert_close(several.hidden[:, :84], one.hidden)
+    plain = make_teacher(MENTORS, TASK.train, Recipe(steps=1, augmentation=augmentation), tmp_path)(INDEX, BATCH)
+    assert plain.hidden is None
+    torch.testing.assert_close(plain.outputs, several.outputs)
 
 
 def test_each_one_of_several_is_remembered_by_itself(tmp_path: Path) -> None:
@@ -64,41 +80,51 @@ def test_answers_that_are_too_many_to_remember_are_online(tmp_path: Path, monkey
     assert is_online(genomes, recipe, len(TASK.train))
     make_teacher(MENTORS, TASK.train, recipe, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+    monkeypatch.setattr("heredity.development.teaching.REMEMBERED", len(TASK.train) * (4 + 84))
+    taught = Recipe(steps=1, culture=Culture(hidden=0.1))
+    assert not is_online(genomes[:1], taught, len(TASK.train))
+    assert is_online(genomes[:1], taught, len(TASK.train) + 1)
 
 
 class TestMemory:
     split = Split(torch.rand(7, 3), torch.arange(7) % 2)
+    taught = Taught(torch.rand(7, 2), torch.rand(7, 5))
 
-    @pytest.fixture
-    def network(self) -> nn.Module:
-        torch.manual_seed(0)
-        return nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+    def teach(self, asked: list[bool], *, hidden: bool) -> Taught:
+        asked.append(hidden)
+        return self.taught if hidden else Taught(self.taught.outputs)
 
-    def test_a_teacher_answers_once(self, tmp_path: Path, network: nn.Module) -> None:
-        built: list[int] = []
+    def test_a_teacher_answers_once(self, tmp_path: Path) -> None:
+        asked, folder = list[bool](), tmp_path / "new"
 
-        def build() -> nn.Module:
-            built.append(1)
-            return network
+        def ask(teacher: str = "a", split: Split = self.split, hidden: bool = False) -> Taught:
+            return remembered(folder, teacher * 64, split, lambda: self.teach(asked, hidden=hidden), hidden=hidden)
 
-        one = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
-        two = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
-        assert len(built) == 1
-        assert torch.equal(one, two)
-        with torch.no_grad():
-            assert torch.equal(one, network.eval()(self.split.inputs))
-        assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".safetensors"]
-        remembered_outputs(tmp_path / "new", "b" * 64, build, self.split)
-        other = Split(self.split.inputs + 1, self.split.labels)
-        remembered_outputs(tmp_path / "new", "a" * 64, build, other)
-        assert len(built) == 3
-        assert len(list((tmp_path / "new").iterdir())) == 3
+        for _ in range(2):
+            answer = ask()
+            assert torch.equal(answer.outputs, self.taught.outputs)
+            assert answer.hidden is None
+        assert asked == [False]
+        assert [path.suffix for path in folder.iterdir()] == [".safetensors"]
+        ask("b")
+        ask(split=Split(self.split.inputs + 1, self.split.labels))
+        assert len(asked) == len(list(folder.iterdir())) == 3
+        for _ in range(2):
+            answer = ask(hidden=True)
+            assert answer.hidden is not None
+            assert torch.equal(answer.hidden, self.taught.hidden)
+        assert ask().hidden is None
+        assert asked == [False, False, False, True], "hidden features, once, which come with the outputs"
+        assert len(list(folder.iterdir())) == 3
 
     @pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
-    def test_damaged_memory_is_made_anew(self, tmp_path: Path, network: nn.Module, damage: str) -> None:
-        logits = remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split)
+    def test_damaged_memory_is_made_anew(self, tmp_path: Path, damage: str) -> None:
+        def ask() -> torch.Tensor:
+            return remembered(tmp_path, "a" * 64, self.split, lambda: self.teach([], hidden=False)).outputs
+
+        outputs = ask()
         (path,) = tmp_path.iterdir()
         raw = path.read_bytes()
         path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * len(raw)}[damage])
-        assert torch.equal(remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split), logits)
+        assert torch.equal(ask(), outputs)
         assert path.read_bytes() == raw

@@ -114,7 +114,7 @@ def test_layers_descent_and_training() -> None:
     ]
     training = section(text, "Training")
     assert "- steps: 40\n" in training
-    assert "- culture: weight 0.8, temperature 2\n" in training
+    assert "- culture: weight 0.8, temperature 2, hidden 0\n" in training
     assert training.endswith("Teacher: 0000. Seed of the birth: 99.")
     assert "culture" not in section(page(0), "Training"), "there was nobody to learn from"
     assert "No teacher. Seed of the birth: 1." in page(0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
@@ -16,10 +17,12 @@ from heredity.anatomy.genome import Genome
 from heredity.anatomy.sharing import Sharing, shared
 from heredity.development.birth import Birth
 from heredity.development.criteria.criterion import finite_error, measured
+from heredity.development.culture import Teacher
+from heredity.development.hidden import Projection
 from heredity.development.litter import Bank, Sibling, check_litter, train_litter
 from heredity.development.loop import Beat, Effort, Trained, total_steps, train
 from heredity.development.prior import Pull
-from heredity.development.task import Task
+from heredity.development.task import Task, normalised
 from heredity.development.teaching import Mentor, is_online, make_teacher
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
@@ -76,15 +79,18 @@ def develop(
     `graph_bytes` is what the family's ONNX files weigh beside weights; `effort` is told of the training's FLOPs.
 
     Raises:
+        InputError: its recipe has hidden features taught, and it or its mentors have none, or at other positions.
         DevelopmentError: the newborn is not the one that was planned, or its training diverged.
     """
     newborn = conceive(birth, parents)
     anatomy = anatomy_of(newborn.genome)
     own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}  # parents' tensors are not ours to train
     network = build(newborn.genome, own)
-    teacher = None
+    teacher = projection = None
     if mentors and birth.recipe.culture is not None:
         teacher = make_teacher(mentors, task.train, birth.recipe, cache, task.criterion)
+        if birth.recipe.culture.hidden:
+            projection = _projection(network, anatomy, teacher, task, derive(birth.seed, "hidden"))
     prior = None if birth.recipe.prior is None else Pull(birth.recipe.prior, anatomy, network)
     trained = train(
         network,
@@ -95,14 +101,25 @@ def develop(
         seed=derive(birth.seed, "training"),
         flops=example_flops(birth, [mentor.organism.genome for mentor in mentors], len(task.train)),
         teacher=teacher,
+        projection=projection,
         masks=newborn.masks,
         prior=prior,
         beat=beat,
         effort=effort,
     )
+    if projection is not None:
+        projection.let_go()
     measures = _measures(anatomy, newborn.masks, graph_bytes) | {"val_error": validation_error(network, task)}
     grown = Organism(newborn.genome, _tensors(network), newborn.masks)
     return Grown(grown, weights_digest(newborn), trained, measures, prior.finish() if prior else ())
+
+
+def _projection(student: nn.Module, anatomy: Anatomy, teacher: Teacher, task: Task, seed: int) -> Projection | None:
+    """From the student's hidden features to those that are taught, whose width one example shows."""
+    first = torch.zeros(1, dtype=torch.long)
+    batch = normalised(task.train.inputs[first], task.inputs)
+    taught = teacher(first, batch).hidden
+    return None if taught is None else Projection(student, anatomy, batch, taught, seed)
 
 
 def develop_litter(

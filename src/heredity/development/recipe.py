@@ -15,14 +15,15 @@ class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a newborn learns from its teachers: L = (1 - weight) CE + weight T^2 KL(teachers || student).
 
     `weight` in [0, 1] and `temperature` above 0 go to `weight_end` and `temperature_end` in the course of the training,
-    linearly, where these are given. Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual
-    inheritance.
+    linearly, where these are given. `hidden` is the weight of hidden features, taught beside (see `hidden.py`); 0: they
+    are not. Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual inheritance.
     """
 
     weight: float = 0.9
     temperature: float = 4.0
     weight_end: float | None = None
     temperature_end: float | None = None
+    hidden: float = 0.0
 
     def __post_init__(self) -> None:
         for weight in (self.weight, self.weight_end):
@@ -31,6 +32,8 @@ class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for temperature in (self.temperature, self.temperature_end):
             if temperature is not None and not 0 < temperature < math.inf:
                 raise InputError.of("a temperature of culture above 0", temperature, "give such, as 4")
+        if not 0 <= self.hidden < math.inf:
+            raise InputError.of("a weight of hidden features of at least 0", self.hidden, "give 0 to teach none")
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -78,7 +81,8 @@ def culture_at(culture: Culture, progress: float) -> Culture:
     def now(start: float, end: float | None) -> float:
         return start if end is None else start + progress * (end - start)
 
-    return Culture(now(culture.weight, culture.weight_end), now(culture.temperature, culture.temperature_end))
+    weight, temperature = now(culture.weight, culture.weight_end), now(culture.temperature, culture.temperature_end)
+    return Culture(weight, temperature, hidden=culture.hidden)
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:

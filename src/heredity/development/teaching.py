@@ -18,12 +18,12 @@ import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from heredity.anatomy.body import Deployed, anatomy_of, build
 from heredity.anatomy.genome import Genome
 from heredity.development.criteria import PLAIN, Criterion
-from heredity.development.loop import Teacher
+from heredity.development.culture import Taught, Teacher
+from heredity.development.hidden import Features, check_positions, numbers_of
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split
 from heredity.measures.error import predict
@@ -44,18 +44,22 @@ class Mentor:
 def make_teacher(
     mentors: Sequence[Mentor], split: Split, recipe: Recipe, cache: Path, criterion: Criterion = PLAIN
 ) -> Teacher:
-    """What these mentors, one at least, answer in training, as one: remembered, or online."""
-    organisms = [mentor.organism for mentor in mentors]
-    if is_online([organism.genome for organism in organisms], recipe, len(split)):
-        networks = [build(organism.genome, organism.tensors).eval() for organism in organisms]
+    """What these mentors, one at least, teach as one: remembered, or online.
 
-        def online(index: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+    Raises:
+        InputError: the recipe wants hidden features, and they have none, or at other positions.
+    """
+    organisms, hidden = [mentor.organism for mentor in mentors], _hidden(recipe)
+    if is_online([organism.genome for organism in organisms], recipe, len(split)):
+        tutors = [_Tutor(organism, hidden) for organism in organisms]
+
+        def online(index: torch.Tensor, batch: torch.Tensor) -> Taught:
             with torch.no_grad():
-                return _as_one([network(batch) for network in networks], criterion)
+                return _as_one([tutor.taught(tutor.network(batch)) for tutor in tutors], criterion)
 
         return online
-    outputs = _as_one([_remembered(mentor, split, cache) for mentor in mentors], criterion)
-    return lambda index, batch: outputs[index]
+    taught = _as_one([_remembered(mentor, split, hidden, cache) for mentor in mentors], criterion)
+    return lambda index, batch: taught.at(index)
 
 
 def is_online(teachers: Sequence[Genome], recipe: Recipe, examples: int) -> bool:
@@ -63,34 +67,71 @@ def is_online(teachers: Sequence[Genome], recipe: Recipe, examples: int) -> bool
 
     Those of segmentation have classes for every pixel.
     """
-    numbers = sum(math.prod(anatomy_of(teacher).outputs) for teacher in teachers)
+    anatomies = [anatomy_of(teacher) for teacher in teachers]
+    numbers = sum(math.prod(anatomy.outputs) + _hidden(recipe) * numbers_of(anatomy) for anatomy in anatomies)
     return bool(recipe.augmentation) or examples * numbers > REMEMBERED
 
 
-def _as_one(outputs: Sequence[torch.Tensor], criterion: Criterion) -> torch.Tensor:
-    return outputs[0] if len(outputs) == 1 else criterion.consensus(torch.stack(list(outputs)))
+def _hidden(recipe: Recipe) -> bool:
+    return recipe.culture is not None and recipe.culture.hidden > 0
 
 
-def _remembered(mentor: Mentor, split: Split, cache: Path) -> torch.Tensor:
-    genome, tensors = mentor.organism.genome, mentor.organism.tensors
+class _Tutor:
+    """A teacher at work."""
+
+    def __init__(self, organism: Organism, hidden: bool) -> None:
+        self.network = build(organism.genome, organism.tensors).eval()
+        self._features = Features(self.network, anatomy_of(organism.genome)) if hidden else None
+
+    def taught(self, outputs: torch.Tensor) -> Taught:
+        """Outputs that its network has just given, with what they came from if that is taught."""
+        return Taught(outputs, None if self._features is None else self._features.read)
+
+
+def _as_one(taught: Sequence[Taught], criterion: Criterion) -> Taught:
+    hidden = [own.hidden for own in taught if own.hidden is not None]
+    check_positions(hidden)
+    outputs = [own.outputs for own in taught]
+    return Taught(
+        outputs[0] if len(outputs) == 1 else criterion.consensus(torch.stack(outputs)),
+        torch.cat(hidden, -1) if hidden else None,
+    )
+
+
+def _remembered(mentor: Mentor, split: Split, hidden: bool, cache: Path) -> Taught:
     # in the network's own units, in which its student learns
-    form = msgspec.structs.replace(genome.inputs, answer_mean=(), answer_std=())
-    return remembered_outputs(cache, mentor.digest, lambda: Deployed(build(genome, tensors), form), split)
+    form = msgspec.structs.replace(mentor.organism.genome.inputs, answer_mean=(), answer_std=())
+
+    def teach() -> Taught:
+        tutor, seen = _Tutor(mentor.organism, hidden), list[torch.Tensor]()
+
+        def keep(outputs: torch.Tensor) -> torch.Tensor:
+            taught = tutor.taught(outputs)
+            seen.extend([] if taught.hidden is None else [taught.hidden])
+            return taught.outputs
+
+        outputs = predict(Deployed(tutor.network, form), split.inputs, keep=keep)
+        return Taught(outputs, torch.cat(seen) if seen else None)
+
+    return remembered(cache, mentor.digest, split, teach, hidden=hidden)
 
 
-def remembered_outputs(folder: Path, teacher: str, build: Callable[[], nn.Module], split: Split) -> torch.Tensor:
-    """A teacher's outputs `(n, ...)` on a split, computed once per folder, teacher (its weights' digest) and split.
+def remembered(
+    folder: Path, teacher: str, split: Split, teach: Callable[[], Taught], *, hidden: bool = False
+) -> Taught:
+    """What a teacher says of a split, computed once per folder, teacher (its weights' digest) and split.
 
-    `build` gives the teacher, taking input as a user has it. What another process computed is read; a damaged memory is
-    made anew.
+    `teach` computes it, with hidden features if these are wanted. What another process computed is read; a memory that
+    is damaged, or lacks them, is made anew.
     """
     path = folder / f"culture-{teacher[:16]}-{split.digest}.safetensors"
     try:
-        return load_file(path)["outputs"]
+        kept = load_file(path)
+        return Taught(kept["outputs"], kept["hidden"] if hidden else None)
     except (OSError, SafetensorError, KeyError):
-        outputs = predict(build(), split.inputs).contiguous()
+        taught = teach()
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"outputs": outputs}, temporary)
+    save_file({name: part.contiguous() for name, part in taught._asdict().items() if part is not None}, temporary)
     temporary.replace(path)
-    return outputs
+    return taught

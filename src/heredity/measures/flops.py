@@ -1,7 +1,7 @@
 """Floating-point operations: two per MAC, and three forward passes for a step of training. Lower is better for all.
 
 This is how papers count them: the backward pass costs twice the forward one, and whatever is no MAC (norms,
-activations, the loss, the optimiser, a prior) is left out.
+activations, the loss, the optimiser, a prior) is left out, and so is a projection of hidden features.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from heredity.measures.size import synapses
 from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.variation import Synthesis
 from heredity.variation.encoding import Mating
 from heredity.variation.environment import Environment
@@ -135,6 +135,7 @@ class Generations(Strategy):
         self._births = 0
         self._generation = 0
         check_prior(self._settings.prior, setting)
+        check_culture(self._settings.culture, setting)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon, or until a line has died out."""

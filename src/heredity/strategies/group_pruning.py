@@ -34,7 +34,7 @@ from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.strategies.timetable import MISCELLANEOUS, Timetable
 from heredity.variation import AnyOperator, Cloning, Founding, Reduction
 from heredity.variation.operator import Organism
@@ -116,6 +116,7 @@ class GroupPruning(Strategy):
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
         prior = self._settings.prior
         check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting)
+        check_culture(self._settings.culture, setting)
         if self._measure != "bytes":
             for share in self._settings.shares:
                 Dial(first.anatomy, self._cost).check(share)
