@@ -35,6 +35,11 @@ class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0 <= self.hidden < math.inf:
             raise InputError.of("a weight of hidden features of at least 0", self.hidden, "give 0 to teach none")
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.weight <= 1 and 0 < self.temperature < math.inf):
+            came = f"{self.weight} and {self.temperature}"
+            raise InputError.of("a weight of culture in [0, 1] and a temperature above 0", came, "change either")
+
 
 class Recipe(msgspec.Struct, frozen=True):
     """How a newborn is trained.
@@ -73,6 +78,11 @@ class Recipe(msgspec.Struct, frozen=True):
                 f"{self.batch_size} and {self.learning_rate}",
                 "change the recipe",
             )
+        for name, share in {"momentum": self.momentum, "label_smoothing": self.label_smoothing}.items():
+            if not 0 <= share < 1:
+                raise InputError.of(f"{name} in [0, 1)", share, "change the recipe")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError.of("weight_decay of at least 0", self.weight_decay, "change the recipe")
 
 
 def culture_at(culture: Culture, progress: float) -> Culture:

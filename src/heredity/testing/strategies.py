@@ -28,7 +28,7 @@ from heredity.measures.size import synapses
 from heredity.rng import derive, generator
 from heredity.run.strategy import Horizon, Setting, Strategy
 from heredity.run.targets import Targets
-from heredity.variation import Founding
+from heredity.variation import Founding, Succession
 from heredity.variation.operator import Organism
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class StrategyContract:
             assert {birth.generation for birth in asked} == {g}
             before = sum(map(len, generations[:g]))
             assert all(max(birth.parents, default=-1) < before for birth in asked), "children of earlier"
-            assert not g or all(birth.parents or isinstance(birth.operator, Founding) for birth in asked)
+            assert not g or all(birth.parents or isinstance(birth.operator, Founding | Succession) for birth in asked)
 
     def test_a_run_of_generations_ends(self) -> None:
         life = Life()
