@@ -35,11 +35,6 @@ class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0 <= self.hidden < math.inf:
             raise InputError.of("a weight of hidden features of at least 0", self.hidden, "give 0 to teach none")
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.weight <= 1 and 0 < self.temperature < math.inf):
-            came = f"{self.weight} and {self.temperature}"
-            raise InputError.of("a weight of culture in [0, 1] and a temperature above 0", came, "change either")
-
 
 class Recipe(msgspec.Struct, frozen=True):
     """How a newborn is trained.

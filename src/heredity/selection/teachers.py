@@ -26,13 +26,13 @@ ENSEMBLE = 3
 def teachers_of(
     policy: Policy, errors: NDArray[np.float64], costs: NDArray[np.float64], cost: float
 ) -> tuple[int, ...]:
-    """Positions of the teachers of a newborn of this `cost` among `errors (n,)` and `costs (n,)`, in order of birth.
+    """Positions of who teaches a newborn of this `cost`, among `errors (n,)` and `costs (n,)` of who lives, in order of
+    birth; the best comes first.
 
     n is 1 at least, and nothing is NaN. Of equals the first counts.
     """
     if policy == "ancestor":
         return (0,)
-    # nobody is better for less than whoever has the least error: the front in the order of its errors begins there
     front = np.flatnonzero(nondominated(np.stack([errors, costs], axis=1)))
     by_error = front[np.argsort(errors[front], kind="stable")]
     if policy == "best":

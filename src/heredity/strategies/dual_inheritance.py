@@ -45,7 +45,8 @@ from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.selection.teachers import Policy, teachers_of
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.variation import AnyOperator, Succession, Synthesis
 from heredity.variation.environment import Environment
 
@@ -60,10 +61,12 @@ class DualInheritanceSettings(msgspec.Struct, frozen=True):
     The `distribution` begins with deviation `sigma` around the ancestor (cma); with `crowding`, loneliness breaks ties
     within a front; a `frozen` one never learns.
 
-    Newborns learn from a `teacher`, the ancestor or whoever has erred least so far, by their `culture`; none, or one of
-    weight 0: from labels alone. They `inherit` weights from nobody, their teacher, or the member of the front that is
-    nearest in size. A share `synthesis` of a generation is not drawn but synthesised from members of the front, which
-    leaves `environment` of their weights. Newborns learn with a `prior` on their groups, if there is one.
+    Newborns learn from a `teacher` by their `culture`: the ancestor, whoever has erred least so far, the nearest larger
+    member of the front, or an ensemble of its best (see `heredity.selection.teachers`); without culture, or with none
+    that weighs anything, from labels alone. They `inherit` weights from nobody, their teacher (of several the best), or
+    the member of the front that is nearest in size. A share `synthesis` of a generation is not drawn but synthesised
+    from members of the front, which leaves `environment` of their weights. Newborns learn with a `prior` on their
+    groups, if there is one.
 
     `steps` are the ancestor's and a newborn's; `flops`, if given, are those of training that they have instead. Where
     seconds bound the run, the ancestor has `ancestor_time` of them (a share), and the `planned` generations the rest.
@@ -78,7 +81,7 @@ class DualInheritanceSettings(msgspec.Struct, frozen=True):
     crowding: bool = False
     frozen: bool = False
     culture: Culture | None = Culture()
-    teacher: Literal["ancestor", "best"] = "best"
+    teacher: Policy = "best"
     inherit: Literal["none", "teacher", "nearest"] = "none"
     synthesis: float = 0.0
     environment: Environment = Environment(0.7)
@@ -151,6 +154,7 @@ class DualInheritance(Strategy):
         self._setting = setting
         self._settings = settings or DualInheritanceSettings()
         check_prior(self._settings.prior, setting)
+        check_culture(self._settings.culture, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
         self._distribution = distribution_of(self.space, self._settings, derive(setting.seed, "genes"))
         self._candidates: list[Candidate] | None = None
@@ -209,7 +213,7 @@ class DualInheritance(Strategy):
             weight_decay=settings.weight_decay,
             label_smoothing=settings.label_smoothing,
             augmentation=self._setting.augmentation if settings.augmented else (),
-            culture=culture if culture and culture.weight > 0 else None,
+            culture=culture if culture and max(culture.weight, culture.weight_end or 0, culture.hidden) > 0 else None,
         )
 
     def _budgeted(self, recipe: Recipe, seconds_left: float | None) -> Recipe:
@@ -298,19 +302,26 @@ class DualInheritance(Strategy):
     ) -> Birth:
         seed = derive(self._setting.seed, number)
         newborn = operator.conceive([self._setting.organism(parent) for parent in parents], seed)
-        recipe = self._budgeted(recipe, seconds_left)
+        recipe, anatomy = self._budgeted(recipe, seconds_left), anatomy_of(newborn.genome)
         if self._settings.prior:
-            recipe = replace(recipe, prior=tailored(self._settings.prior, anatomy_of(newborn.genome), newborn.tensors))
-        teacher = None if recipe.culture is None else teacher_of(self._living, self._settings.teacher).number
+            recipe = replace(recipe, prior=tailored(self._settings.prior, anatomy, newborn.tensors))
+        teachers = () if recipe.culture is None else tuple(i.number for i in self._teachers(anatomy))
         mates = tuple(parent.number for parent in parents)
-        return Birth(number, self._generation, mates, operator, newborn.genome, recipe, seed, teacher)
+        return Birth(number, self._generation, mates, operator, newborn.genome, recipe, seed, teachers)
+
+    def _teachers(self, anatomy: Anatomy) -> list[Individual]:
+        """Who teaches a newborn of this anatomy, of those who lived before it; the best comes first."""
+        measure = "macs" if self._setting.cost in ("macs", "latency_ms") else "params"
+        errors, costs = (np.array([i.measures[name] for i in self._living]) for name in ("val_error", measure))
+        places = teachers_of(self._settings.teacher, errors, costs, sizes_of(anatomy)[measure])
+        return [self._living[place] for place in places]
 
     def _forebears(self, anatomy: Anatomy) -> list[Individual]:
         """Of whom a newborn of this anatomy inherits weights: nobody, or one."""
         if self._settings.inherit == "none":
             return []
         if self._settings.inherit == "teacher":
-            return [teacher_of(self._living, self._settings.teacher)]
+            return self._teachers(anatomy)[:1]
         size = params(anatomy)
         front = front_of(self._living, self._objectives)
         return [min(front, key=lambda i: abs(math.log(i.measures["params"] / size)))]
@@ -351,10 +362,3 @@ def born(candidates: Sequence[Candidate]) -> dict[int, Expression]:
     """Who of them is born, by place: those who keep the ceilings; where nobody does, all of whom there is a network."""
     networks = {place: c.expression for place, c in enumerate(candidates) if c.expression is not None}
     return {place: found for place, found in networks.items() if candidates[place].excess == 0} or networks
-
-
-def teacher_of(living: Sequence[Individual], which: Literal["ancestor", "best"]) -> Individual:
-    """Who teaches a generation, of those who lived before it."""
-    if which == "ancestor":
-        return living[0]
-    return min(living, key=lambda i: (i.measures["val_error"], i.measures["params"], i.number))
