@@ -29,6 +29,7 @@ from heredity.anatomy.build import load, tensors_of
 from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import describe
 from heredity.development.birth import Birth
+from heredity.development.culture import Taught
 from heredity.development.develop import develop, validation_error
 from heredity.development.loop import train
 from heredity.development.recipe import Recipe
@@ -121,7 +122,7 @@ def found(job: Job, started: float) -> Start:
         nobody,
     )
     (birth,) = Descent(setting).ask(job.budget)
-    grown = develop(birth, [], None, task, cache=job.folder)
+    grown = develop(birth, [], [], task, cache=job.folder)
     network = build(grown.organism.genome, grown.organism.tensors)
     save_file({"logits": predict(Deployed(network, task.inputs), task.train.inputs)}, job.folder / "logits.safetensors")
     begun, sample = time.monotonic(), task.validation.inputs[:500]
@@ -161,7 +162,7 @@ def bring_up(job: Job, member: str, network: nn.Module, recipe: Recipe) -> Candi
         task.inputs,
         recipe,
         seed=derive(job.seed, member),
-        teacher=lambda index, batch: logits[index],
+        teacher=lambda index, batch: Taught(logits[index]),
     )
     return kept(job, member, network, validation_error(network, task))
 

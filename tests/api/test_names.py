@@ -30,7 +30,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         (
             "evolution",
             {},
-            "expected a strategy; came 'evolution'; .*: group_pruning, .*, neuroevolution, random-removal, synthesis$",
+            "expected a strategy; came 'evolution'; .*: dual_inheritance, .*, random-removal, synthesis$",
         ),
         ("synthesis", {"size": 3}, "expected settings of synthesis; came size; .*known: .*population"),
         ("synthesis", {"population": 2.5}, r"expected settings of synthesis; came .*\$.population`; correct it"),
@@ -49,7 +49,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         ("synthesis", {"prior.norm": "l3"}, r"'l3' - at `\$.prior.norm`; choose among l1, l2, rms, max$"),
         ("group_pruning", {"prior.nrom": "l1"}, r"unknown field `nrom` - at `\$.prior`; choose among kind, members, "),
         ("group_pruning", {"shares.first": 0.5}, r"Expected `array`, got `object` - at `\$.shares`; correct it"),
-        ("synthesis", {"culture.heat": 2}, r"unknown field `heat` .*; choose among weight, temperature$"),
+        ("synthesis", {"culture.heat": 2}, r"unknown field `heat` .*; choose among weight, temperature, .*, hidden$"),
     ],
 )
 def test_settings_that_cannot_be_used(name: str, given: dict[str, object], message: str) -> None:

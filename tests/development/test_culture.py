@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from heredity.development.culture import culture_loss, remembered_outputs
+from heredity.development.culture import culture_loss
 from heredity.development.recipe import Culture
-from heredity.development.task import Split
 
 
 def by_hand(student: list[list[float]], teacher: list[list[float]], labels: list[int], culture: Culture) -> float:
@@ -47,41 +44,3 @@ def test_loss_and_gradient(culture: Culture) -> None:
 def test_nothing_is_left_to_learn_from_oneself() -> None:
     logits = torch.randn(6, 3)
     assert culture_loss(logits, logits, torch.zeros(6, dtype=torch.long), Culture(1.0)).item() == pytest.approx(0)
-
-
-class TestMemory:
-    split = Split(torch.rand(7, 3), torch.arange(7) % 2)
-
-    @pytest.fixture
-    def network(self) -> nn.Module:
-        torch.manual_seed(0)
-        return nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
-
-    def test_a_teacher_answers_once(self, tmp_path: Path, network: nn.Module) -> None:
-        built: list[int] = []
-
-        def build() -> nn.Module:
-            built.append(1)
-            return network
-
-        one = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
-        two = remembered_outputs(tmp_path / "new", "a" * 64, build, self.split)
-        assert len(built) == 1
-        assert torch.equal(one, two)
-        with torch.no_grad():
-            assert torch.equal(one, network.eval()(self.split.inputs))
-        assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".safetensors"]
-        remembered_outputs(tmp_path / "new", "b" * 64, build, self.split)
-        other = Split(self.split.inputs + 1, self.split.labels)
-        remembered_outputs(tmp_path / "new", "a" * 64, build, other)
-        assert len(built) == 3
-        assert len(list((tmp_path / "new").iterdir())) == 3
-
-    @pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
-    def test_damaged_memory_is_made_anew(self, tmp_path: Path, network: nn.Module, damage: str) -> None:
-        logits = remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split)
-        (path,) = tmp_path.iterdir()
-        raw = path.read_bytes()
-        path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * len(raw)}[damage])
-        assert torch.equal(remembered_outputs(tmp_path, "a" * 64, lambda: network, self.split), logits)
-        assert path.read_bytes() == raw

@@ -12,6 +12,7 @@ from heredity.anatomy.body import Deployed
 from heredity.anatomy.inputs import InputForm
 from heredity.development.criteria import Classification, Regression
 from heredity.development.criteria.criterion import measured
+from heredity.development.culture import Taught
 from heredity.development.loop import CHECK_EVERY, Effort, Trained, make_optimiser, total_steps, train
 from heredity.development.recipe import Culture, Recipe, learning_rate
 from heredity.development.task import Split, normalised
@@ -219,10 +220,10 @@ class TestHooks:
         module, indices = network(), list[torch.Tensor]()
         split = toy()
 
-        def teacher(index: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+        def teacher(index: torch.Tensor, batch: torch.Tensor) -> Taught:
             indices.append(index)
             assert torch.equal(batch, normalised(split.inputs[index], FORM))
-            return torch.tensor([0.0, 0.0, 9.0]).expand(len(index), 3)
+            return Taught(torch.tensor([0.0, 0.0, 9.0]).expand(len(index), 3))
 
         recipe = Recipe(steps=60, batch_size=50, learning_rate=0.02, culture=Culture(1.0, 1.0))
         train(module, split, FORM, recipe, seed=0, teacher=teacher)
@@ -232,6 +233,19 @@ class TestHooks:
         train(alone, split, FORM, recipe, seed=0)
         train(untaught, split, FORM, Recipe(steps=60, batch_size=50, learning_rate=0.02), seed=0, teacher=teacher)
         assert torch.equal(weights(alone), weights(untaught)), "it takes a teacher and a recipe with culture"
+
+    def test_culture_may_come_and_go(self) -> None:
+        """A weight that goes to 0 ends where one without a teacher would learn the labels; one that rises does not."""
+
+        def teacher(index: torch.Tensor, batch: torch.Tensor) -> Taught:
+            return Taught(torch.tensor([0.0, 0.0, 9.0]).expand(len(index), 3))
+
+        def wrong(culture: Culture) -> float:
+            module, recipe = network(), Recipe(steps=120, batch_size=50, learning_rate=0.02, culture=culture)
+            train(module, toy(), FORM, recipe, seed=0, teacher=teacher)
+            return error_rate(module(toy().inputs), toy().labels)
+
+        assert wrong(Culture(1.0, 1.0, weight_end=0.0)) < 0.2 < 0.5 < wrong(Culture(0.0, 1.0, weight_end=1.0))
 
     def test_signs_of_life(self) -> None:
         beats: list[float] = []

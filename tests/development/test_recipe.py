@@ -6,8 +6,9 @@ import msgspec
 import pytest
 import torch
 
-from heredity.development.recipe import Culture, Recipe, learning_rate
+from heredity.development.recipe import Culture, Recipe, culture_at, learning_rate
 from heredity.errors import InputError
+from heredity.testing.refusals import expect_one_line
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.2, 100), (0.3, 41), (0.5, 10)])
@@ -54,6 +55,41 @@ def test_other_schedules() -> None:
 def test_recipes_that_cannot_be_followed_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError, match=r"^expected .*; came .*; "):
         Recipe(**wrong)
+
+
+def test_culture_is_fixed_or_scheduled() -> None:
+    assert {culture_at(Culture(0.7, 3.0), k / 8) for k in range(8)} == {Culture(0.7, 3.0)}
+    scheduled = [culture_at(Culture(0.8, 2.0, weight_end=0.0, temperature_end=6.0), k / 4) for k in range(5)]
+    assert [culture.weight for culture in scheduled] == pytest.approx([0.8, 0.6, 0.4, 0.2, 0.0])
+    assert [culture.temperature for culture in scheduled] == pytest.approx([2, 3, 4, 5, 6])
+    assert culture_at(Culture(0.5, 2.0, weight_end=1.0), 0.5) == Culture(0.75, 2.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weight": -0.1},
+        {"weight": 1.1},
+        {"weight": math.nan},
+        {"weight_end": 2.0},
+        {"temperature": 0.0},
+        {"temperature": math.inf},
+        {"temperature_end": -1.0},
+        {"temperature_end": math.nan},
+        {"hidden": -1.0},
+        {"hidden": math.inf},
+    ],
+)
+def test_culture_out_of_bounds_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError) as caught:
+        Culture(**wrong)
+    expect_one_line(caught, next(iter(wrong)).removesuffix("_end"), str(next(iter(wrong.values()))))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(wrong, Culture)
+
+
+def test_older_records_have_no_schedule() -> None:
+    assert msgspec.json.decode('{"weight":0.5,"temperature":2.0}', type=Culture) == Culture(0.5, 2.0)
 
 
 def test_records_are_read_back_as_what_they_were() -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import INSTANCE, Constructor, describe
@@ -49,8 +50,8 @@ def family() -> dict[int, Individual]:
     removal = MagnitudeRemoval(Environment(0.25))
     births = (
         Birth(0, 0, (), Founding(LENET, FORM), first, recipe, seed=1),
-        Birth(3, 1, (0,), removal, first, recipe, seed=2, teacher=0),
-        Birth(11, 2, (3, 0), removal, smaller, recipe, seed=99, teacher=0),
+        Birth(3, 1, (0,), removal, first, recipe, seed=2, teachers=(0,)),
+        Birth(11, 2, (3, 0), removal, smaller, recipe, seed=99, teachers=(0,)),
     )
     measures = {"params": 1000.0, "synapses": 900.0, "macs": 12345.0, "bytes": 5000.0, "val_error": 0.02}
     known = (measures | {"test_error": 0.025, "latency_ms": 0.5}, measures, measures | {"params": 250.0})
@@ -113,10 +114,15 @@ def test_layers_descent_and_training() -> None:
     ]
     training = section(text, "Training")
     assert "- steps: 40\n" in training
-    assert "- culture: weight 0.8, temperature 2\n" in training
+    assert "- culture: weight 0.8, temperature 2, hidden 0\n" in training
     assert training.endswith("Teacher: 0000. Seed of the birth: 99.")
     assert "culture" not in section(page(0), "Training"), "there was nobody to learn from"
     assert "No teacher. Seed of the birth: 1." in page(0)
+    everybody = family()
+    several = replace(everybody[11].birth, teachers=(0, 3))
+    taught = replace(everybody[11], birth=several)
+    text = facts_page(settings(), line_of(taught, everybody), FILES).decode()
+    assert "Teachers, as one: 0000, 0003. Seed of the birth: 99." in text
 
 
 def test_what_it_took() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from heredity.api.evolve import evolve, reopen
+from heredity.api.evolve import evolve, reopen, resume
 from heredity.run.verify import verify
 from heredity.store.folder import RunFolder
+from heredity.store.store import Store
 from heredity.testing.runs import QUICK
 
 
@@ -50,6 +51,24 @@ def rewrite(folder: Path, number: int, change: Callable[[dict[str, Any]], None])
 
 def test_all_is_well(original: Path) -> None:
     assert differences(original) == []
+
+
+def test_records_of_older_versions_name_one_teacher(copy: Path) -> None:
+    def age(record: dict[str, Any]) -> None:
+        teachers = record["birth"].pop("teachers")
+        record["birth"]["teacher"] = teachers[0] if teachers else None
+        del record["birth"]["litter"]
+
+    with Store.open(copy) as store:
+        before = store.individuals()
+    assert [individual.birth.teachers for individual in before] == [(), *[(0,)] * (len(before) - 1)]
+    for individual in before:
+        rewrite(copy, individual.number, age)
+    with Store.open(copy) as store:
+        assert store.individuals() == before
+    assert differences(copy) == []
+    (copy / "front.json").unlink()
+    resume(copy).store.close()  # which asks for the very same births
 
 
 @pytest.mark.parametrize("measure", ["val_error", "params", "synapses", "macs", "bytes"])

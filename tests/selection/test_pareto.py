@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heredity.selection.pareto import nondominated, ranks
+from heredity.selection.pareto import crowding, nondominated, ranks
 
 VALUES = st.one_of(  # not st.floats: it refuses processes in which denormal numbers are flushed
     st.sampled_from([0.0, -0.0, 1.0, 2.0, math.nan, math.inf, -math.inf, 1e-300, 1e300]),
@@ -73,3 +73,14 @@ def test_order_means_nothing_to_ranks(table: np.ndarray, random) -> None:
     order = list(range(len(table)))
     random.shuffle(order)
     assert ranks(table[order]).tolist() == ranks(table)[order].tolist()
+
+
+def test_crowding_is_the_distance_between_neighbours_on_a_front() -> None:
+    """By hand: ranges of the first front are 4 and 8; a second front of one; a third of two."""
+    table = np.array([[0.0, 8.0], [1.0, 4.0], [3.0, 2.0], [4.0, 0.0], [5.0, 5.0], [6.0, 7.0], [7.0, 6.0]])
+    rank = ranks(table)
+    assert rank.tolist() == [0, 0, 0, 0, 1, 2, 2]
+    expected = [math.inf, 3 / 4 + 6 / 8, 3 / 4 + 4 / 8, math.inf, math.inf, math.inf, math.inf]
+    assert crowding(table, rank).tolist() == expected
+    assert crowding(np.zeros((0, 2)), np.zeros(0, np.int64)).tolist() == []
+    assert crowding(np.ones((3, 2)), np.zeros(3, np.int64)).tolist() == [math.inf, 0.0, math.inf]  # all equal

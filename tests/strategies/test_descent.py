@@ -64,7 +64,7 @@ def test_methods_share_everything_but_the_operator(method: str, kind: type) -> N
     assert kind in operators
     first = lived()[1][0]
     for mine, theirs in zip(history[1][0], first, strict=True):  # as long as nothing of the method was told
-        assert (mine.parents, mine.seed, mine.teacher) == (theirs.parents, theirs.seed, theirs.teacher)
+        assert (mine.parents, mine.seed, mine.teachers) == (theirs.parents, theirs.seed, theirs.teachers)
         if isinstance(mine.operator, kind):
             assert mine.operator.environment == theirs.operator.environment
 
@@ -158,11 +158,11 @@ def test_smaller_networks_take_more_steps_and_larger_rates() -> None:
 
 def test_the_ancestor_teaches_all_others() -> None:
     births = [birth for asked, _ in lived() for birth in asked]
-    assert [birth.teacher for birth in births] == [None] + [0] * (len(births) - 1)
+    assert [birth.teachers for birth in births] == [()] + [(0,)] * (len(births) - 1)
     assert births[0].recipe.culture is None
     assert all(birth.recipe.culture == DescentSettings().culture for birth in births[1:])
     untaught = [birth for asked, _ in lived(culture=None) for birth in asked]
-    assert {birth.teacher for birth in untaught} == {None}
+    assert {birth.teachers for birth in untaught} == {()}
     assert {birth.recipe.culture for birth in untaught} == {None}
 
 

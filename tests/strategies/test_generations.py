@@ -87,8 +87,8 @@ def test_smaller_networks_may_take_more_steps() -> None:
 
 
 def test_a_teacher_where_there_is_culture() -> None:
-    assert {birth.teacher for births, _ in lived(culture=Culture())[1:] for birth in births} == {0}
-    assert {birth.teacher for births, _ in lived()[1:] for birth in births} == {None}
+    assert {birth.teachers for births, _ in lived(culture=Culture())[1:] for birth in births} == {(0,)}
+    assert {birth.teachers for births, _ in lived()[1:] for birth in births} == {()}
 
 
 def test_a_line_dies_out() -> None:

@@ -44,7 +44,7 @@ def test_every_rung_is_regularised_reduced_and_tuned() -> None:
             assert clone.recipe.prior is not None
             assert clone.recipe.prior.units.keys() == clone.genome.tags.keys()
             assert small.operator == Reduction(clone.recipe.prior)
-            assert (small.parents, small.recipe.steps, small.teacher) == ((clone.number,), 0, None)
+            assert (small.parents, small.recipe.steps, small.teachers) == ((clone.number,), 0, ())
             assert isinstance(last.operator, Cloning)
             assert last.parents == (small.number,)
             assert last.genome == small.genome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -49,3 +51,22 @@ def test_the_whole_is_the_mean_of_its_frames_at_any_length(name: str) -> None:
 def test_what_is_no_sequence_is_refused(name: str) -> None:
     with pytest.raises(ModelError, match=r"^expected features of shape .*; came inputs of shape \(9,"):
         ZOO[name](input_shape=(9,), n_classes=3)
+
+
+def test_each_keyword_changes_what_it_says() -> None:
+    network = ZOO["tdnn"](input_shape=(12, 60), n_classes=5, width=8, width1=4, width3=6, depth=5, dropout=0.2)
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv1d)]
+    assert [c.out_channels for c in convolutions] == [4, 8, 6, 8, 8, 5]
+    assert sum(isinstance(m, torch.nn.Dropout) for m in network.modules()) == 5
+    wide = ZOO["tdnn"](input_shape=(12, 60), n_classes=5, splice=4, reach=2, activation="tanh")
+    kernels = [m.kernel_size[0] for m in wide.modules() if isinstance(m, torch.nn.Conv1d)]
+    assert kernels == [9, 5, 5, 5, 1]
+    assert not any(isinstance(m, torch.nn.ReLU) for m in wide.modules())
+    deep = ZOO["acoustic-mlp"](input_shape=(12, 60), n_classes=5, depth=2)
+    assert sum(isinstance(m, torch.nn.Conv1d) for m in deep.modules()) == 3
+
+
+@pytest.mark.parametrize("keywords", [{"depth": 2}, {"activation": "step"}, {"dropout": 1.5}])
+def test_keywords_that_make_no_network_are_refused(keywords: dict[str, Any]) -> None:
+    with pytest.raises((ModelError, ValueError)):
+        ZOO["tdnn"](**keywords)

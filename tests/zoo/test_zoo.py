@@ -217,3 +217,25 @@ def test_defaults_are_the_signature() -> None:
     assert defaults(dict) == {}
     for name, make in ZOO.items():
         assert {"input_shape", "n_classes"} <= defaults(make).keys(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords", "expected"),
+    [
+        ("lenet5-caffe", {"conv1": 4, "conv2": 6, "fc1": 20, "kernel": 3}, 40 + 222 + 151 * 20 + 210),
+        ("lenet-300-100", {"fc1": 7, "fc2": 5}, 785 * 7 + 8 * 5 + 6 * 10),
+        ("cnn-small", {"width1": 4, "width2": 6, "width3": 8, "hidden": 10, "dropout": 0.1}, 792 + 129 * 10 + 110),
+    ],
+)
+def test_layers_are_as_wide_as_they_are_told(name: str, keywords: dict[str, Any], expected: int) -> None:
+    with torch.device("meta"):
+        assert weights(ZOO[name](**keywords)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords"),
+    [("lenet5-caffe", {"kernel": 13}), ("cnn-small", {"kernel": 4}), ("cnn-small", {"activation": "step"})],
+)
+def test_keywords_that_make_no_network_are_refused(name: str, keywords: dict[str, Any]) -> None:
+    with pytest.raises(ModelError):
+        ZOO[name](**keywords)

@@ -52,6 +52,10 @@ class Family:
         return len(self.slices[0].positions)
 
 
+OUTPUT = "output of the network"
+"""The reason why what the last layer makes cannot go."""
+
+
 @dataclass(frozen=True)
 class Fixed:
     """Channels that cannot go: the layer that makes them, how many, and why."""

@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from msgspec import Struct
 from torch import nn
 
 from heredity.errors import InputError, ModelError
-from heredity.zoo import ZOO, vision
+from heredity.zoo import OFFERED, ZOO, vision
 
 INSTANCE = "instance"
 """The reference of what was handed over in Python."""
@@ -88,6 +88,37 @@ def describe(model: str | nn.Module | Callable[..., nn.Module], offered: dict[st
         structure = structure_of(_call(function, reference, keywords))
     # as they come back from a record, where tuples are lists, so that a constructor equals its record
     return Constructor(reference, msgspec.json.decode(msgspec.json.encode(keywords)), structure, source)
+
+
+def keywords_of(constructor: Constructor) -> dict[str, Any]:
+    """The keywords that could be given other values, with what they are; none of what was handed over in Python.
+
+    What a constructor is told of the data is not among them.
+    """
+    if constructor.reference == INSTANCE:
+        return {}
+    _, function, _ = find_model(constructor.reference)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # builtins have none
+        return {}
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in OFFERED]
+    return {p.name: constructor.keywords.get(p.name, None if p.default is p.empty else p.default) for p in named}
+
+
+def varied(constructor: Constructor, keywords: Mapping[str, Any]) -> Constructor:
+    """The same constructor called with other keywords; without any, as it is.
+
+    Raises:
+        ModelError: it does not build with them.
+    """
+    if not keywords:
+        return constructor
+    _, function, _ = find_model(constructor.reference)
+    every = {**constructor.keywords, **keywords}
+    with torch.random.fork_rng(devices=[]):
+        structure = structure_of(_call(function, constructor.reference, every))
+    return msgspec.structs.replace(constructor, keywords=every, structure=structure)
 
 
 def provide(module: nn.Module) -> Constructor:

@@ -41,6 +41,27 @@ class IndexPlan:
         return tensor
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """What two networks have in common: by tensor, for each of its dimensions positions of the one and of the other."""
+
+    places: Mapping[str, Sequence[tuple[Integers, Integers]]]
+
+    def apply(self, tensors: Tensors, others: Tensors) -> Tensors:
+        """The one's tensors, with the other's elements where they overlap."""
+        return {name: self._laid(name, tensor, others) for name, tensor in tensors.items()}
+
+    def _laid(self, name: str, tensor: torch.Tensor, others: Tensors) -> torch.Tensor:
+        if name not in self.places:
+            return tensor
+        own, theirs = (
+            tuple(torch.from_numpy(index) for index in np.ix_(*side)) for side in zip(*self.places[name], strict=True)
+        )
+        laid = tensor.clone()
+        laid[own] = others[name][theirs].to(laid)
+        return laid
+
+
 NOWHERE = 1 << 40
 """A row that no tensor has."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.anatomy import OUTPUT, Anatomy
 from heredity.anatomy.families import Formed, form
 from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.ride import Ride
@@ -66,7 +66,7 @@ def _ride(module: nn.Module, form: InputForm) -> tuple[Ride, tuple[int, ...]]:
     if output.dim() == 0 or len(output) != len(batch):
         came = f"shape {tuple(output.shape)} for a batch of {len(batch)}"
         raise ModelError.of("a network that returns logits for each example", came, "keep the batch apart")
-    ride.ledger.fix(ride.labels(output), "output of the network")
+    ride.ledger.fix(ride.labels(output), OUTPUT)
     return ride, tuple(output.shape[1:])
 
 

@@ -15,8 +15,9 @@ from heredity.executors.base import Executor, Nursery, OnBeat
 from heredity.executors.inline import Inline
 from heredity.executors.processes import Processes
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies import generations, neuroevolution
+from heredity.strategies import dual_inheritance, generations, neuroevolution
 from heredity.strategies.descent import Descent, DescentSettings
+from heredity.strategies.dual_inheritance import DualInheritance, DualInheritanceSettings
 from heredity.strategies.generations import Generations, GenerationsSettings
 from heredity.strategies.group_pruning import GroupPruning, GroupPruningSettings
 from heredity.strategies.neuroevolution import Neuroevolution, NeuroevolutionSettings
@@ -39,6 +40,11 @@ STRATEGIES: dict[str, dict[str, Known]] = {
         "best": Known(Generations, GenerationsSettings, generations.BEST),
     },
     "group_pruning": {DEFAULT: Known(GroupPruning, GroupPruningSettings, {})},
+    "dual_inheritance": {
+        DEFAULT: Known(DualInheritance, DualInheritanceSettings, dual_inheritance.PAPER),
+        "paper": Known(DualInheritance, DualInheritanceSettings, dual_inheritance.PAPER),
+        "best": Known(DualInheritance, DualInheritanceSettings, dual_inheritance.BEST),
+    },
     "neuroevolution": {
         DEFAULT: Known(Neuroevolution, NeuroevolutionSettings, neuroevolution.PAPER),
         "paper": Known(Neuroevolution, NeuroevolutionSettings, neuroevolution.PAPER),

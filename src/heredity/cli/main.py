@@ -66,7 +66,10 @@ def evolve(
         ),
     ] = "digits",
     strategy: Annotated[
-        str, typer.Option(help="synthesis, group_pruning, neuroevolution, random-removal or magnitude-removal.")
+        str,
+        typer.Option(
+            help="synthesis, group_pruning, neuroevolution, dual_inheritance, random-removal or magnitude-removal."
+        ),
     ] = "synthesis",
     budget: Annotated[
         str | None, typer.Option(help=f"Wall clock, such as 90s or 10m; {DEFAULT_BUDGET} if no end is given.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from heredity.anatomy.genome import Genome
 from heredity.development.recipe import Recipe
@@ -13,10 +14,10 @@ from heredity.variation import AnyOperator
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """A plan for one offspring. `number` counts a run's births from 0, the ancestor's; so do `parents`, `teacher`.
+    """A plan for one offspring. `number` counts a run's births from 0, the ancestor's; so do `parents`, `teachers`.
 
-    Births with the same `litter`, the number of the first of them, are siblings that are developed together, on
-    parameters that they share.
+    Several teachers teach as one. Births with the same `litter`, the number of the first of them, are siblings that are
+    developed together, on parameters that they share.
     """
 
     number: int
@@ -26,8 +27,16 @@ class Birth(msgspec.Struct, frozen=True):
     genome: Genome
     recipe: Recipe
     seed: int
-    teacher: int | None = None
+    teachers: tuple[int, ...] = ()
     litter: int | None = None
+    teacher: int | UnsetType | None = UNSET
+    """What older versions recorded in place of `teachers`: read as that, and never kept."""
+
+    def __post_init__(self) -> None:
+        if self.teacher is not UNSET:
+            teachers = self.teachers if self.teacher is None else (self.teacher,)
+            msgspec.structs.force_setattr(self, "teachers", teachers)
+            msgspec.structs.force_setattr(self, "teacher", UNSET)
 
 
 class Individual(msgspec.Struct, frozen=True):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -19,12 +17,13 @@ from heredity.anatomy.genome import Genome
 from heredity.anatomy.sharing import Sharing, shared
 from heredity.development.birth import Birth
 from heredity.development.criteria.criterion import finite_error, measured
-from heredity.development.culture import remembered_outputs
+from heredity.development.culture import Teacher
+from heredity.development.hidden import Projection
 from heredity.development.litter import Bank, Sibling, check_litter, train_litter
-from heredity.development.loop import Beat, Effort, Teacher, Trained, total_steps, train
+from heredity.development.loop import Beat, Effort, Trained, total_steps, train
 from heredity.development.prior import Pull
-from heredity.development.recipe import Recipe
-from heredity.development.task import Split, Task
+from heredity.development.task import Task, normalised
+from heredity.development.teaching import Mentor, is_online, make_teacher
 from heredity.errors import DevelopmentError
 from heredity.measures import sizes_of
 from heredity.measures.error import predict
@@ -34,17 +33,6 @@ from heredity.priors.reading import Reading
 from heredity.rng import derive
 from heredity.types import Tensors
 from heredity.variation.operator import Masks, Moments, Organism, weights_digest
-
-REMEMBERED = 2**26
-"""Numbers that a teacher's remembered answers may have, at most: 256 MiB in every worker."""
-
-
-@dataclass(frozen=True)
-class Mentor:
-    """A teacher: the digest of its weights, by which its answers are remembered, and what builds it."""
-
-    digest: str
-    organism: Organism
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,7 @@ class Brood:
 def develop(
     birth: Birth,
     parents: Sequence[Organism],
-    mentor: Mentor | None,
+    mentors: Sequence[Mentor],
     task: Task,
     *,
     cache: Path,
@@ -85,17 +73,24 @@ def develop(
 ) -> Grown:
     """Conceive a newborn from its parents, train it by its recipe, and measure it on the validation split.
 
+    Mentors teach as one, if there are any and the recipe has culture; what is measured owes them nothing.
+
     `cache` is a folder in which teachers' answers are remembered; `beat` is told the share of training that is done;
     `graph_bytes` is what the family's ONNX files weigh beside weights; `effort` is told of the training's FLOPs.
 
     Raises:
+        InputError: its recipe has hidden features taught, and it or its mentors have none, or at other positions.
         DevelopmentError: the newborn is not the one that was planned, or its training diverged.
     """
     newborn = conceive(birth, parents)
     anatomy = anatomy_of(newborn.genome)
     own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}  # parents' tensors are not ours to train
     network = build(newborn.genome, own)
-    teacher = None if mentor is None else make_teacher(mentor, task.train, birth.recipe, cache)
+    teacher = projection = None
+    if mentors and birth.recipe.culture is not None:
+        teacher = make_teacher(mentors, task.train, birth.recipe, cache, task.criterion)
+        if birth.recipe.culture.hidden:
+            projection = _projection(network, anatomy, teacher, task, derive(birth.seed, "hidden"))
     prior = None if birth.recipe.prior is None else Pull(birth.recipe.prior, anatomy, network)
     trained = train(
         network,
@@ -104,16 +99,27 @@ def develop(
         birth.recipe,
         criterion=task.criterion,
         seed=derive(birth.seed, "training"),
-        flops=example_flops(birth, None if mentor is None else mentor.organism.genome, len(task.train)),
+        flops=example_flops(birth, [mentor.organism.genome for mentor in mentors], len(task.train)),
         teacher=teacher,
+        projection=projection,
         masks=newborn.masks,
         prior=prior,
         beat=beat,
         effort=effort,
     )
+    if projection is not None:
+        projection.let_go()
     measures = _measures(anatomy, newborn.masks, graph_bytes) | {"val_error": validation_error(network, task)}
     grown = Organism(newborn.genome, _tensors(network), newborn.masks)
     return Grown(grown, weights_digest(newborn), trained, measures, prior.finish() if prior else ())
+
+
+def _projection(student: nn.Module, anatomy: Anatomy, teacher: Teacher, task: Task, seed: int) -> Projection | None:
+    """From the student's hidden features to those that are taught, whose width one example shows."""
+    first = torch.zeros(1, dtype=torch.long)
+    batch = normalised(task.train.inputs[first], task.inputs)
+    taught = teacher(first, batch).hidden
+    return None if taught is None else Projection(student, anatomy, batch, taught, seed)
 
 
 def develop_litter(
@@ -206,41 +212,18 @@ def validation_error(network: nn.Module, task: Task) -> float:
     return measured(task.criterion, Deployed(network, task.inputs), task.validation.inputs, task.validation.labels)
 
 
-def example_flops(birth: Birth, teacher: Genome | None, examples: int) -> int:
-    """FLOPs of training a newborn on one of so many examples: its own, and those of a teacher that answers online.
+def example_flops(birth: Birth, teachers: Sequence[Genome], examples: int) -> int:
+    """FLOPs of training a newborn on one of so many examples: its own, and those of teachers that answer online.
 
     Answers that are remembered were computed once, for all who learn from them: they are nobody's.
     """
-    online = teacher is not None and birth.recipe.culture is not None and _is_online(teacher, birth.recipe, examples)
-    return training_flops(macs(anatomy_of(birth.genome)), macs(anatomy_of(teacher)) if teacher and online else 0)
+    online = birth.recipe.culture is not None and is_online(teachers, birth.recipe, examples)
+    answered = sum(macs(anatomy_of(teacher)) for teacher in teachers) if online else 0
+    return training_flops(macs(anatomy_of(birth.genome)), answered)
 
 
-def planned_flops(birth: Birth, teacher: Genome | None, examples: int) -> float | None:
+def planned_flops(birth: Birth, teachers: Sequence[Genome], examples: int) -> float | None:
     """FLOPs that the training of a birth takes, if it does not fail; None: seconds bound it."""
-    flops = example_flops(birth, teacher, examples)
+    flops = example_flops(birth, teachers, examples)
     steps = total_steps(birth.recipe, examples, flops)
     return None if steps is None else float(steps * min(birth.recipe.batch_size, examples) * flops)
-
-
-def make_teacher(mentor: Mentor, split: Split, recipe: Recipe, cache: Path) -> Teacher:
-    """A teacher's answers in training: remembered, or online where augmentation makes every batch another.
-
-    They are online too where there are too many to remember: those of segmentation have classes for every pixel.
-    """
-    genome, tensors = mentor.organism.genome, mentor.organism.tensors
-    if _is_online(genome, recipe, len(split)):
-        network = build(genome, tensors).eval()
-
-        def online(index: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-            with torch.no_grad():
-                return network(batch)
-
-        return online
-    # in the network's own units, in which its student learns
-    form = msgspec.structs.replace(genome.inputs, answer_mean=(), answer_std=())
-    outputs = remembered_outputs(cache, mentor.digest, lambda: Deployed(build(genome, tensors), form), split)
-    return lambda index, batch: outputs[index]
-
-
-def _is_online(teacher: Genome, recipe: Recipe, examples: int) -> bool:
-    return bool(recipe.augmentation) or examples * math.prod(anatomy_of(teacher).outputs) > REMEMBERED

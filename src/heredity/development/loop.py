@@ -19,17 +19,15 @@ from torch import nn
 from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import PLAIN, Criterion
-from heredity.development.culture import culture_loss
-from heredity.development.recipe import Recipe, learning_rate
+from heredity.development.culture import Teacher, culture_loss
+from heredity.development.hidden import Projection
+from heredity.development.recipe import Recipe, culture_at, learning_rate
 from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError
 from heredity.rng import generator
 
 Prior = Callable[[float], None]
 """Adds a penalty's gradient to that of the loss; told what share of the training is done."""
-
-Teacher = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""`(positions in the training split, normalised batch)` to the teacher's outputs, of the shape of a student's."""
 
 Beat = Callable[[float], None]
 """Told now and then, with the share of the training that is done: a sign of life."""
@@ -74,6 +72,7 @@ def train(
     seed: int,
     flops: int = 0,
     teacher: Teacher | None = None,
+    projection: Projection | None = None,
     masks: Mapping[str, torch.Tensor] | None = None,
     prior: Prior | None = None,
     beat: Beat = lambda share: None,
@@ -82,9 +81,10 @@ def train(
     """Train `network` (which takes normalised input) in place on its own device, and leave it in evaluation mode.
 
     `flops` are those of training on one example (`heredity.measures.flops`): a budget of FLOPs becomes steps by them,
-    and `effort` is told how many were spent. `masks` are absent synapses by parameter name: their
-    weights are and stay zero. Deterministic on a CPU for a given seed, thread count and budget, unless that is seconds;
-    layers that draw (dropout) follow torch's global random state.
+    and `effort` is told how many were spent. A `projection` is trained beside it where hidden features are taught.
+    `masks` are absent synapses by parameter name: their weights are and stay zero. Deterministic on a CPU for a given
+    seed, thread count and budget, unless that is seconds; layers that draw (dropout) follow torch's global random
+    state.
 
     Raises:
         DevelopmentError: the loss is not finite.
@@ -95,7 +95,7 @@ def train(
         inputs = inputs.to(device)
     effort = effort or Effort()
     limit = total_steps(recipe, len(split), flops)
-    optimiser = make_optimiser(network, recipe)
+    optimiser = make_optimiser(network if projection is None else nn.ModuleList([network, projection]), recipe)
     absent = [(p, ~masks[n].to(device)) for n, p in network.named_parameters() if masks and n in masks]
     augment, random = augmenter(recipe.augmentation), generator(seed, "augmentation")
     mixed = recipe.precision == "bf16" and device.type == "cuda"
@@ -126,7 +126,10 @@ def train(
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             outputs = network(batch)
         if teacher is not None and recipe.culture is not None:
-            loss = culture_loss(outputs.float(), teacher(index, batch), answers, recipe.culture, criterion)
+            taught, culture = teacher(index, batch), culture_at(recipe.culture, progress)
+            loss = culture_loss(outputs.float(), taught.outputs, answers, culture, criterion)
+            if projection is not None and taught.hidden is not None:
+                loss = loss + culture.hidden * projection(taught.hidden)
         else:
             loss = criterion.loss(outputs.float(), answers, recipe.label_smoothing)
         optimiser.zero_grad(set_to_none=True)

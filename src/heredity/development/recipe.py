@@ -12,13 +12,28 @@ from heredity.priors.prior import GroupPrior
 
 
 class Culture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much a newborn learns from its teacher: L = (1 - weight) CE + weight T^2 KL(teacher || student).
+    """How much a newborn learns from its teachers: L = (1 - weight) CE + weight T^2 KL(teachers || student).
 
-    Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual inheritance.
+    `weight` in [0, 1] and `temperature` above 0 go to `weight_end` and `temperature_end` in the course of the training,
+    linearly, where these are given. `hidden` is the weight of hidden features, taught beside (see `hidden.py`); 0: they
+    are not. Hinton et al. 2015; the part that culture plays beside genes: Shinozaki, dual inheritance.
     """
 
     weight: float = 0.9
     temperature: float = 4.0
+    weight_end: float | None = None
+    temperature_end: float | None = None
+    hidden: float = 0.0
+
+    def __post_init__(self) -> None:
+        for weight in (self.weight, self.weight_end):
+            if weight is not None and not 0 <= weight <= 1:
+                raise InputError.of("a weight of culture in [0, 1]", weight, "give a share, such as 0.9")
+        for temperature in (self.temperature, self.temperature_end):
+            if temperature is not None and not 0 < temperature < math.inf:
+                raise InputError.of("a temperature of culture above 0", temperature, "give such, as 4")
+        if not 0 <= self.hidden < math.inf:
+            raise InputError.of("a weight of hidden features of at least 0", self.hidden, "give 0 to teach none")
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -58,6 +73,21 @@ class Recipe(msgspec.Struct, frozen=True):
                 f"{self.batch_size} and {self.learning_rate}",
                 "change the recipe",
             )
+        for name, share in {"momentum": self.momentum, "label_smoothing": self.label_smoothing}.items():
+            if not 0 <= share < 1:
+                raise InputError.of(f"{name} in [0, 1)", share, "change the recipe")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError.of("weight_decay of at least 0", self.weight_decay, "change the recipe")
+
+
+def culture_at(culture: Culture, progress: float) -> Culture:
+    """Culture as it is when a share `progress` in [0, 1) of the training is done."""
+
+    def now(start: float, end: float | None) -> float:
+        return start if end is None else start + progress * (end - start)
+
+    weight, temperature = now(culture.weight, culture.weight_end), now(culture.temperature, culture.temperature_end)
+    return Culture(weight, temperature, hidden=culture.hidden)
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:

@@ -25,11 +25,11 @@ OnBeat = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Request:
-    """One birth, with the records of its parents, in the birth's order, and of its teacher, if any. Plain data."""
+    """One birth, with the records of its parents, in the birth's order, and of its teachers. Plain data."""
 
     birth: Birth
     parents: tuple[Record, ...] = ()
-    teacher: Record | None = None
+    teachers: tuple[Record, ...] = ()
 
 
 Job = tuple[Request, ...]

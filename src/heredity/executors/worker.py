@@ -11,8 +11,9 @@ from collections.abc import Generator, Sequence
 import torch
 
 from heredity.development.birth import Individual
-from heredity.development.develop import Grown, Mentor, develop, develop_litter
+from heredity.development.develop import Grown, develop, develop_litter
 from heredity.development.loop import Beat, Effort
+from heredity.development.teaching import Mentor
 from heredity.errors import DevelopmentError, InputError, StoreError
 from heredity.executors.base import Job, Nursery, Record
 from heredity.rng import derive
@@ -72,13 +73,10 @@ Born = tuple[Sequence[Grown], list[str]]
 
 def _alone(job: Job, nursery: Nursery, beat: Beat, efforts: Sequence[Effort]) -> Born:
     (request,), (effort,), blobs = job, efforts, BlobStore(nursery.blobs)
-    mentor = None
-    if request.teacher is not None:
-        mentor = Mentor(request.teacher[1], _organism(blobs, request.teacher))
     grown = develop(
         request.birth,
         [_organism(blobs, record) for record in request.parents],
-        mentor,
+        [Mentor(record[1], _organism(blobs, record)) for record in request.teachers],
         nursery.task,
         cache=nursery.cache,
         beat=beat,

@@ -168,11 +168,12 @@ def _descent(line: Sequence[Individual]) -> str:
 
 def _training(birth: Birth) -> str:
     recipe = {key: value for key, value in msgspec.to_builtins(birth.recipe).items() if value not in (None, [], ())}
-    if birth.teacher is None:
+    if not birth.teachers:
         recipe.pop("culture", None)  # there is nobody to learn from
     listed = "\n".join(f"- {key.replace('_', ' ')}: {_setting(value)}" for key, value in recipe.items())
-    teacher = "No teacher." if birth.teacher is None else f"Teacher: {_id(birth.teacher)}."
-    return f"{listed}\n\n{teacher} Seed of the birth: {birth.seed}."
+    names = ", ".join(map(_id, birth.teachers))
+    several = "Teachers, as one" if len(birth.teachers) > 1 else "Teacher"
+    return f"{listed}\n\n{f'{several}: {names}' if names else 'No teacher'}. Seed of the birth: {birth.seed}."
 
 
 def _spent(line: Sequence[Individual]) -> str:
@@ -209,7 +210,8 @@ def _operator_name(birth: Birth) -> str:
 
 def _setting(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{plain(str(key).replace('_', ' '))} {_setting(part)}" for key, part in value.items())
+        given = {plain(str(key).replace("_", " ")): part for key, part in value.items() if part is not None}
+        return ", ".join(f"{key} {_setting(part)}" for key, part in given.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_setting, value))
     return f"{value:g}" if isinstance(value, float) else plain(value)

@@ -1,7 +1,7 @@
 """Floating-point operations: two per MAC, and three forward passes for a step of training. Lower is better for all.
 
 This is how papers count them: the backward pass costs twice the forward one, and whatever is no MAC (norms,
-activations, the loss, the optimiser, a prior) is left out.
+activations, the loss, the optimiser, a prior) is left out, and so is a projection of hidden features.
 """
 
 from __future__ import annotations
@@ -13,5 +13,5 @@ def inference_flops(macs: int) -> int:
 
 
 def training_flops(macs: int, teacher_macs: int = 0) -> int:
-    """FLOPs of training on one example; `teacher_macs` are those of a teacher that answers it, if one does."""
+    """FLOPs of training on one example; `teacher_macs` are those of all teachers that answer it."""
     return 3 * inference_flops(macs) + inference_flops(teacher_macs)

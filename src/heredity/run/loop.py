@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from heredity.anatomy.genome import Genome, digest
 from heredity.development.birth import Birth, Individual
 from heredity.errors import DevelopmentError, ReplayError
 from heredity.executors.base import Executor, Record, Request
@@ -188,13 +189,15 @@ class Loop:
         return Request(
             birth,
             tuple(self._living(number) for number in birth.parents),
-            None if birth.teacher is None else self._living(birth.teacher),
+            tuple(self._living(number) for number in birth.teachers),
         )
 
     def _living(self, number: int) -> Record:
         individual = self._individuals[number]
         if individual.weights is None:
-            raise ReplayError(f"expected a living parent; came individual {number}, which failed; mend the strategy")
+            raise ReplayError(
+                f"expected a living parent or teacher; came individual {number}, which failed; mend the strategy"
+            )
         return individual.birth.genome, individual.weights
 
     def beat(self, number: int, share: float) -> None:
@@ -216,15 +219,20 @@ class Loop:
         if self.latency_ms is None:
             return
         known = {
-            tuple(i.birth.genome.sizes.items()): i.measures["latency_ms"]
+            _architecture(i.birth.genome): i.measures["latency_ms"]
             for i in self._individuals.values()
             if "latency_ms" in i.measures
         }
         for individual in (self._individuals[birth.number] for birth in births):
             if individual.developed and "latency_ms" not in individual.measures:
-                shape = tuple(individual.birth.genome.sizes.items())
+                shape = _architecture(individual.birth.genome)
                 known.setdefault(shape, self.latency_ms(individual) if shape not in known else 0.0)
                 self.store.measured(individual.number, "latency_ms", known[shape])
                 measures = {**individual.measures, "latency_ms": known[shape]}
                 self._individuals[individual.number] = msgspec.structs.replace(individual, measures=measures)
                 self.listener.timed(self._individuals[individual.number])
+
+
+def _architecture(genome: Genome) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """What a network computes with, whatever its weights: constructor and number of clusters by family."""
+    return digest(genome.constructor), tuple(genome.sizes.items())

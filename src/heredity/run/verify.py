@@ -64,8 +64,8 @@ def _differences(
     for name, value in found.items():
         if recorded.get(name) != value:
             yield Difference(number, name, recorded.get(name), value)
-    teacher = None if birth.teacher is None else living[birth.teacher].birth.genome
-    planned = planned_flops(birth, teacher, len(task.train))
+    teachers = [living[teacher].birth.genome for teacher in birth.teachers]
+    planned = planned_flops(birth, teachers, len(task.train))
     if None not in (planned, individual.train_flops) and planned != individual.train_flops:
         yield Difference(number, "FLOPs of its training", individual.train_flops, planned)
     if mask_digest(organism.masks) != organism.genome.masks:

@@ -32,6 +32,22 @@ def ranks(objectives: Objectives) -> NDArray[np.int64]:
     return rank
 
 
+def crowding(objectives: Objectives, rank: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`(n,)`: how far apart each row's neighbours on its front are, summed over objectives; higher is lonelier.
+
+    NSGA-II (Deb et al. 2002): ends of a front are infinitely lonely; objectives are measured by the front's range.
+    """
+    distance = np.zeros(len(objectives))
+    for front in (np.flatnonzero(rank == number) for number in np.unique(rank)):
+        for values in objectives[front].T:
+            order = np.argsort(values, kind="stable")
+            own, extent = values[order], values[order[-1]] - values[order[0]]
+            distance[front[order[[0, -1]]]] = np.inf
+            if extent > 0:
+                distance[front[order[1:-1]]] += (own[2:] - own[:-2]) / extent
+    return distance
+
+
 def _ordinal(objectives: Objectives) -> Objectives:
     """Each column as places in its order, which is all that dominance asks for.
 

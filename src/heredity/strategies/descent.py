@@ -33,7 +33,7 @@ from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.strategies.timetable import Plan, Timetable
 from heredity.variation import AnyOperator, Cloning, MagnitudeRemoval, RandomRemoval, Synthesis
 from heredity.variation.environment import Environment
@@ -96,6 +96,7 @@ class Descent(Strategy):
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, self._settings.least_epochs)
         self._objectives = objectives_of(setting.cost, setting.targets)
         check_prior(self._settings.prior, setting)
+        check_culture(self._settings.culture, setting)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon."""
@@ -150,12 +151,12 @@ class Descent(Strategy):
                 seconds_left, self._besides, self._plan, self._generation, self._settings.acceleration
             )
             recipe = self._recipe(rate, seconds=seconds)
-        teacher = None
+        teachers = ()
         if self._settings.culture and self._living[0].number == 0 and not self._hurried:
-            recipe, teacher = msgspec.structs.replace(recipe, culture=self._settings.culture), 0
+            recipe, teachers = msgspec.structs.replace(recipe, culture=self._settings.culture), (0,)
         if self._settings.prior:
             recipe = msgspec.structs.replace(recipe, prior=tailored(self._settings.prior, anatomy, newborn.tensors))
-        return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teacher)
+        return Birth(number, self._generation, (parent.number,), operator, newborn.genome, recipe, seed, teachers)
 
     def _range(self, measure: str) -> tuple[float, float]:
         """`(low, high)` of a cost within which this generation aims."""

@@ -1,10 +1,11 @@
-"""The first birth of every run, the ancestor; and what a prior must fit to go with its descendants."""
+"""The first birth of every run, the ancestor; and what a prior and culture must fit to go with its descendants."""
 
 from __future__ import annotations
 
 from heredity.anatomy.body import ancestor
 from heredity.development.birth import Birth
-from heredity.development.recipe import Recipe
+from heredity.development.hidden import last_layer
+from heredity.development.recipe import Culture, Recipe
 from heredity.priors.groups import groups_of
 from heredity.priors.prior import GroupPrior
 from heredity.rng import derive
@@ -26,3 +27,13 @@ def check_prior(prior: GroupPrior | None, setting: Setting) -> None:
     """
     if prior is not None:
         prior.check(groups_of(ancestor(setting.constructor, setting.inputs).anatomy, prior.members))
+
+
+def check_culture(culture: Culture | None, setting: Setting) -> None:
+    """Refuses culture, if there is any, that teaches hidden features which the ancestor does not have.
+
+    Raises:
+        InputError: see `last_layer`.
+    """
+    if culture is not None and culture.hidden:
+        last_layer(ancestor(setting.constructor, setting.inputs).anatomy)

@@ -25,7 +25,7 @@ from heredity.measures.size import synapses
 from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.variation import Synthesis
 from heredity.variation.encoding import Mating
 from heredity.variation.environment import Environment
@@ -135,6 +135,7 @@ class Generations(Strategy):
         self._births = 0
         self._generation = 0
         check_prior(self._settings.prior, setting)
+        check_culture(self._settings.culture, setting)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor first; then a population a generation, until the horizon, or until a line has died out."""
@@ -175,13 +176,14 @@ class Generations(Strategy):
         anatomy = anatomy_of(newborn.genome)
         shrunk = self._living[0].measures["synapses"] / max(synapses(anatomy, newborn.masks), 1)
         steps = round(settings.steps[1] * min(max(shrunk, 1.0) ** settings.patience, settings.longest))
-        recipe, teacher = self._recipe(steps, seconds_left, generation=self._generation), None
+        recipe, teachers = self._recipe(steps, seconds_left, generation=self._generation), ()
         if settings.culture:
-            recipe, teacher = msgspec.structs.replace(recipe, culture=settings.culture), self._living[0].number
+            recipe = msgspec.structs.replace(recipe, culture=settings.culture)
+            teachers = (self._living[0].number,)
         if settings.prior:
             recipe = msgspec.structs.replace(recipe, prior=tailored(settings.prior, anatomy, newborn.tensors))
         numbers = tuple(parent.number for parent in parents)
-        return Birth(number, self._generation, numbers, operator, newborn.genome, recipe, seed, teacher)
+        return Birth(number, self._generation, numbers, operator, newborn.genome, recipe, seed, teachers)
 
     def _mates(self, seed: int) -> list[Individual]:
         """The parents of a birth, the fittest first; fewer than asked for while there are not so many."""

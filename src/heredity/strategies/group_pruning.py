@@ -34,7 +34,7 @@ from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
 from heredity.run.front import front_of, objectives_of
 from heredity.run.strategy import Setting, Strategy
-from heredity.strategies.founder import check_prior, founder
+from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.strategies.timetable import MISCELLANEOUS, Timetable
 from heredity.variation import AnyOperator, Cloning, Founding, Reduction
 from heredity.variation.operator import Organism
@@ -116,6 +116,7 @@ class GroupPruning(Strategy):
         self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
         prior = self._settings.prior
         check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting)
+        check_culture(self._settings.culture, setting)
         if self._measure != "bytes":
             for share in self._settings.shares:
                 Dial(first.anatomy, self._cost).check(share)
@@ -199,11 +200,11 @@ class GroupPruning(Strategy):
         else:
             steps = self._settings.steps[1 if self._phase == 0 else 2]
             recipe = self._recipe(steps, None if seconds_left is None else self._seconds(seconds_left, count))
-        teacher = 0 if self._settings.culture and self._phase != 1 and self._living[0].number == 0 else None
-        culture = self._settings.culture if teacher is not None else None
+        teachers = (0,) if self._settings.culture and self._phase != 1 and self._living[0].number == 0 else ()
+        culture = self._settings.culture if teachers else None
         recipe = replace(recipe, culture=culture, prior=plan.prior)
         seed = derive(self._setting.seed, number)
-        return Birth(number, self._generation, plan.parents, plan.operator, plan.newborn.genome, recipe, seed, teacher)
+        return Birth(number, self._generation, plan.parents, plan.operator, plan.newborn.genome, recipe, seed, teachers)
 
     def _seconds(self, seconds_left: float, count: int) -> float:
         """Of a newborn's training, so that its generation has this phase's share of what is left."""

@@ -104,8 +104,8 @@ class Village:
         organism = Organism(record[0], *BlobStore(self.nursery.blobs).get(record[1]))
         genome = operator.conceive([organism], number).genome
         recipe = Recipe(steps=70, batch_size=16, culture=Culture())
-        birth = Birth(number, 1, (parent.number,), operator, genome, recipe, seed=number, teacher=parent.number)
-        return Request(birth, (record,), record)
+        birth = Birth(number, 1, (parent.number,), operator, genome, recipe, seed=number, teachers=(parent.number,))
+        return Request(birth, (record,), (record,))
 
     def litter(self, number: int, parent: Individual, steps: int = 40) -> list[Request]:
         """Four siblings, who have all of their parent: itself, a wider and a deeper one, and a third that is wider."""

@@ -28,7 +28,7 @@ from heredity.measures.size import synapses
 from heredity.rng import derive, generator
 from heredity.run.strategy import Horizon, Setting, Strategy
 from heredity.run.targets import Targets
-from heredity.variation import Founding
+from heredity.variation import Founding, Succession
 from heredity.variation.operator import Organism
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Life:
         return self._organisms[individual.number]
 
     def _individual(self, birth: Birth) -> Individual:
-        missing = {*birth.parents, *([] if birth.teacher is None else [birth.teacher])} - self._organisms.keys()
+        missing = {*birth.parents, *birth.teachers} - self._organisms.keys()
         assert not missing, f"birth {birth.number} relies on {missing}, who do not live"
         newborn = birth.operator.conceive([self._organisms[parent] for parent in birth.parents], birth.seed)
         assert newborn.genome == birth.genome, "a genome follows from operator, parents and seed"
@@ -129,12 +129,12 @@ class StrategyContract:
             {g} for g in range(len(generations))
         ]
         (first,) = generations[0]
-        assert (first.parents, first.teacher) == ((), None)
+        assert (first.parents, first.teachers) == ((), ())
         for g, asked in enumerate(generations):
             assert {birth.generation for birth in asked} == {g}
             before = sum(map(len, generations[:g]))
             assert all(max(birth.parents, default=-1) < before for birth in asked), "children of earlier"
-            assert not g or all(birth.parents or isinstance(birth.operator, Founding) for birth in asked)
+            assert not g or all(birth.parents or isinstance(birth.operator, Founding | Succession) for birth in asked)
 
     def test_a_run_of_generations_ends(self) -> None:
         life = Life()

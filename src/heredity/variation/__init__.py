@@ -12,8 +12,18 @@ from heredity.variation.founding import Founding
 from heredity.variation.growth import Widening
 from heredity.variation.reduction import Reduction
 from heredity.variation.removal import MagnitudeRemoval, RandomRemoval
+from heredity.variation.succession import Succession
 from heredity.variation.synthesis import Synthesis
 
 AnyOperator = (
-    Founding | Cloning | Synthesis | Reduction | Widening | Deepening | Flattening | RandomRemoval | MagnitudeRemoval
+    Founding
+    | Succession
+    | Cloning
+    | Synthesis
+    | Reduction
+    | Widening
+    | Deepening
+    | Flattening
+    | RandomRemoval
+    | MagnitudeRemoval
 )

@@ -20,12 +20,14 @@ import torch
 from torch import nn
 
 from heredity.errors import ModelError
+from heredity.zoo.parts import nonlinearity
 
 
 class Over(NamedTuple):
-    """What a layer reads: so many frames, so far apart; and how far its answers are apart."""
+    """A layer's width, and what it reads: so many frames, so far apart; and how far its answers are apart."""
 
-    kernel: int
+    width: int
+    kernel: int = 1
     dilation: int = 1
     stride: int = 1
 
@@ -33,23 +35,31 @@ class Over(NamedTuple):
 class AcousticModel(nn.Module):
     """Convolutions over time, each with a batch norm, and a classifier."""
 
-    def __init__(self, channels: int, n_classes: int, *, width: int, layers: Sequence[Over], framewise: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        n_classes: int,
+        *,
+        layers: Sequence[Over],
+        framewise: bool,
+        activation: str,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.framewise = framewise
         self.layers = nn.Sequential()
-        for number, (kernel, dilation, stride) in enumerate(layers, 1):
+        for number, (width, kernel, dilation, stride) in enumerate(layers, 1):
             convolution = nn.Conv1d(
-                channels if number == 1 else width,
-                width,
-                kernel,
-                stride=stride,
-                dilation=dilation,
-                padding=dilation * (kernel // 2),
-                bias=False,
+                channels, width, kernel, stride=stride, dilation=dilation, padding=dilation * (kernel // 2), bias=False
             )
-            layer = OrderedDict[str, nn.Module](conv=convolution, norm=nn.BatchNorm1d(width), activation=nn.ReLU())
+            layer = OrderedDict[str, nn.Module](
+                conv=convolution, norm=nn.BatchNorm1d(width), activation=nonlinearity(activation)
+            )
+            if dropout:
+                layer["dropout"] = nn.Dropout(dropout)
             self.layers.add_module(f"layer{number}", nn.Sequential(layer))
-        self.classifier = nn.Conv1d(width, n_classes, 1)
+            channels = width
+        self.classifier = nn.Conv1d(channels, n_classes, 1)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Features `(n, channels, frames)` to logits `(n, n_classes)`, or `(n, n_classes, frames / 9)`."""
@@ -63,6 +73,9 @@ def acoustic_mlp(
     framewise: bool = False,
     splice: int = 5,
     width: int = 128,
+    depth: int = 6,
+    activation: str = "relu",
+    dropout: float = 0.0,
 ) -> nn.Module:
     """Six hidden layers on frames spliced ±5: 150,922 weights on 47 channels.
 
@@ -72,23 +85,48 @@ def acoustic_mlp(
     Raises:
         ModelError: inputs that are no sequences.
     """
-    layers = [Over(2 * splice + 1, stride=9), *[Over(1)] * 5]
-    return AcousticModel(_channels(input_shape), n_classes, width=width, layers=layers, framewise=framewise)
+    layers = [Over(width, 2 * splice + 1, stride=9), *[Over(width)] * (depth - 1)]
+    return AcousticModel(
+        _channels(input_shape), n_classes, layers=layers, framewise=framewise, activation=activation, dropout=dropout
+    )
 
 
 def tdnn(
-    input_shape: tuple[int, ...] = (47, 130), n_classes: int = 10, framewise: bool = False, width: int = 64
+    input_shape: tuple[int, ...] = (47, 130),
+    n_classes: int = 10,
+    framewise: bool = False,
+    width: int = 64,
+    width1: int | None = None,
+    width2: int | None = None,
+    width3: int | None = None,
+    depth: int = 4,
+    splice: int = 2,
+    reach: int = 1,
+    activation: str = "relu",
+    dropout: float = 0.0,
 ) -> nn.Module:
     """A small time-delay network (Waibel et al. 1989; Peddinti et al. 2015): 53,066 weights on 47 channels.
 
     Layers read 5, 3, 3 and 3 frames of those before them, the first and the third every third one, the last every
-    other: each answer comes of 0.53 s, a whole digit.
+    other: each answer comes of 0.53 s, a whole digit. With more `depth` there are more of the last. The first reads
+    `splice` frames on either side, the others `reach`; the first three may have other widths than the rest.
 
     Raises:
-        ModelError: inputs that are no sequences.
+        ModelError: inputs that are no sequences, or fewer than three layers.
     """
-    layers = [Over(5, stride=3), Over(3), Over(3, stride=3), Over(3, dilation=2)]
-    return AcousticModel(_channels(input_shape), n_classes, width=width, layers=layers, framewise=framewise)
+    if depth < 3:
+        raise ModelError.of("a time-delay network of at least 3 layers", depth, "raise depth")
+    kernel = 2 * reach + 1
+    first = [Over(width1 or width, 2 * splice + 1, stride=3), Over(width2 or width, kernel)]
+    last = [Over(width3 or width, kernel, stride=3), *[Over(width, kernel, dilation=2)] * (depth - 3)]
+    return AcousticModel(
+        _channels(input_shape),
+        n_classes,
+        layers=[*first, *last],
+        framewise=framewise,
+        activation=activation,
+        dropout=dropout,
+    )
 
 
 def _channels(input_shape: tuple[int, ...]) -> int:

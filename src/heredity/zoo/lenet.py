@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from heredity.zoo.parts import image_shape
+from heredity.errors import ModelError
+from heredity.zoo.parts import image_shape, nonlinearity
 
 
 def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
@@ -34,22 +35,39 @@ def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> n
     return nn.Sequential(layers)
 
 
-def lenet5_caffe(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
-    """The LeNet-5 of Caffe, 20-50-500: 431,080 weights on 28x28 images of ten classes."""
+def lenet5_caffe(
+    input_shape: tuple[int, ...] = (1, 28, 28),
+    n_classes: int = 10,
+    conv1: int = 20,
+    conv2: int = 50,
+    fc1: int = 500,
+    kernel: int = 5,
+    activation: str = "relu",
+    dropout: float = 0.0,
+) -> nn.Module:
+    """The LeNet-5 of Caffe, 20-50-500: 431,080 weights on 28x28 images of ten classes.
+
+    Raises:
+        ModelError: kernels that are larger than their images.
+    """
     channels, height, width = image_shape(input_shape)
-    flat = 50 * (((height - 4) // 2 - 4) // 2) * (((width - 4) // 2 - 4) // 2)
+    height, width = (((extent - kernel + 1) // 2 - kernel + 1) // 2 for extent in (height, width))
+    if min(height, width) < 1:
+        raise ModelError.of("kernels that fit into their images", f"a kernel of {kernel}", "lower it")
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(channels, 20, 5),
+        conv1=nn.Conv2d(channels, conv1, kernel),
         pool1=nn.MaxPool2d(2),
-        relu1=nn.ReLU(),
-        conv2=nn.Conv2d(20, 50, 5),
+        relu1=nonlinearity(activation),
+        conv2=nn.Conv2d(conv1, conv2, kernel),
         pool2=nn.MaxPool2d(2),
-        relu2=nn.ReLU(),
+        relu2=nonlinearity(activation),
         flatten=nn.Flatten(),
-        fc1=nn.Linear(flat, 500),
-        relu3=nn.ReLU(),
-        fc2=nn.Linear(500, n_classes),
+        fc1=nn.Linear(conv2 * height * width, fc1),
+        relu3=nonlinearity(activation),
     )
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    layers["fc2"] = nn.Linear(fc1, n_classes)
     return nn.Sequential(layers)
 
 
@@ -87,17 +105,19 @@ def lenet5_synthesis(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int 
 class LeNet300100(nn.Module):
     """LeNet-300-100 (LeCun et al. 1998): two hidden layers; 266,610 weights on 28x28 images of ten classes."""
 
-    def __init__(self, features: int, n_classes: int) -> None:
+    def __init__(self, features: int, n_classes: int, fc1: int, fc2: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(features, 300)
-        self.fc2 = nn.Linear(300, 100)
-        self.fc3 = nn.Linear(100, n_classes)
+        self.fc1 = nn.Linear(features, fc1)
+        self.fc2 = nn.Linear(fc1, fc2)
+        self.fc3 = nn.Linear(fc2, n_classes)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Inputs `(n, ...)` to logits `(n, n_classes)`."""
         return self.fc3(F.relu(self.fc2(F.relu(self.fc1(inputs.flatten(1))))))
 
 
-def lenet_300_100(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+def lenet_300_100(
+    input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10, fc1: int = 300, fc2: int = 100
+) -> nn.Module:
     """See `LeNet300100`."""
-    return LeNet300100(math.prod(input_shape), n_classes)
+    return LeNet300100(math.prod(input_shape), n_classes, fc1, fc2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from torch import nn
 
@@ -21,6 +22,27 @@ def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
         raise ModelError.of("images of shape (channels, height, width)", came, remedy)
     channels, height, width = input_shape
     return channels, height, width
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+"""What constructors mean by the name of an activation."""
+
+
+def nonlinearity(name: str) -> nn.Module:
+    """An activation by its name.
+
+    Raises:
+        ModelError: there is none such.
+    """
+    if name not in ACTIVATIONS:
+        raise ModelError.of("an activation", repr(name), f"choose among {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]()
 
 
 def conv_norm(

@@ -128,6 +128,18 @@ class TestAll:
         assert criterion.loss(alone, labels).item() == pytest.approx(criterion.loss(outputs, labels).item(), rel=1e-4)
         assert criterion.error(criterion.answers(alone), labels) == criterion.error(criterion.answers(outputs), labels)
 
+    def test_teachers_that_agree_teach_what_one_does(self, criterion: Criterion, outputs: torch.Tensor) -> None:
+        taught = criterion.consensus(torch.stack([outputs.detach()] * 3))
+        criterion.imitation(outputs, taught, 1.0).backward()
+        assert outputs.grad is not None
+        assert outputs.grad.abs().max() < 1e-7
+
+    def test_teachers_count_alike(self, criterion: Criterion, outputs: torch.Tensor) -> None:
+        several = torch.stack([outputs, -2 * outputs, outputs.roll(1, 0)]).detach()
+        mean = criterion.mixed(several, torch.full((3,), 1 / 3))
+        torch.testing.assert_close(criterion.consensus(several), mean)
+        torch.testing.assert_close(criterion.consensus(several.flip(0)), mean)
+
     def test_the_loss_of_a_mean_is_convex_in_the_weights(
         self, criterion: Criterion, outputs: torch.Tensor, labels: torch.Tensor
     ) -> None:
@@ -310,6 +322,15 @@ def test_a_custom_one_takes_labels_as_they_are() -> None:
     assert custom.error(torch.ones(2), torch.zeros(2)) == 0.25
     with pytest.raises(DataError, match="finite training labels"):
         custom.stored(torch.tensor([math.inf]), "training", "mine")
+
+
+def test_teachers_of_unknown_meaning_are_imitated_at_their_mean() -> None:
+    criterion = Custom(nn.functional.l1_loss, lambda outputs, labels: 0.0)
+    several = torch.randn(3, 5, 2, generator=COINS)
+    taught = criterion.consensus(several).requires_grad_()
+    torch.stack([criterion.imitation(taught, one, 1.0) for one in several]).sum().backward()
+    assert taught.grad is not None
+    assert taught.grad.abs().max() < 1e-6, "where squared distance from all of them is least"
 
 
 def test_answers_of_unknown_meaning_have_no_mean() -> None:

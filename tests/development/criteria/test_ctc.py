@@ -83,6 +83,8 @@ def test_a_teacher_is_imitated_frame_by_frame_as_classes_of_positions_are() -> N
     own, taught = torch.randn(3, 4, 9, generator=coins), torch.randn(3, 4, 9, generator=coins)
     assert CTC().imitation(taught, taught, 2.0).abs() < 1e-6
     assert torch.equal(CTC().imitation(own, taught, 2.0), Classification().imitation(own, taught, 2.0))
+    several = torch.stack([own, taught])
+    assert torch.allclose(CTC().consensus(several).softmax(1), (own.softmax(1) + taught.softmax(1)) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch.nn import functional as F
 
-from heredity.development.criteria.criterion import Criterion, log_weighed
+from heredity.development.criteria.criterion import Criterion, equally, log_weighed
 from heredity.errors import DataError, InputError
 from heredity.measures.error import classes_of, wrong_share
 
@@ -91,6 +91,9 @@ class Classification(Criterion):
     def mixed(self, outputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """The logarithm of the mean of probabilities: logits again, whose softmax is that mean."""
         return log_weighed(F.log_softmax(outputs, 2), weights)
+
+    def consensus(self, outputs: torch.Tensor) -> torch.Tensor:
+        return self.mixed(outputs, equally(outputs))
 
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         return classes_of(outputs)

@@ -96,6 +96,12 @@ class Criterion(ABC):
         expected = "a criterion that says what a mean of several networks' answers is"
         raise InputError.of(expected, self.kind, "pick one member instead")
 
+    def consensus(self, outputs: torch.Tensor) -> torch.Tensor:
+        """What several teachers teach as one, `(n, ...)`: unless told otherwise, the mean of their `outputs (teachers,
+        n, ...)`, which is what squared distance from all of them is least at.
+        """
+        return outputs.mean(0)
+
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         """What `error` needs of a batch's outputs: all, unless told otherwise."""
         return outputs
@@ -132,6 +138,11 @@ class Criterion(ABC):
 def weighed(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The mean `(...)` of values `(m, ...)` by weights `(m,)` that sum to 1."""
     return (weights.reshape(-1, *[1] * (values.dim() - 1)) * values).sum(0)
+
+
+def equally(outputs: torch.Tensor) -> torch.Tensor:
+    """Weights `(m,)` by which all of `outputs (m, ...)` count alike."""
+    return outputs.new_full((len(outputs),), 1 / len(outputs))
 
 
 def log_weighed(logarithms: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

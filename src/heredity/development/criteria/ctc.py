@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional as F
 
-from heredity.development.criteria.classification import softened_divergence
+from heredity.development.criteria.classification import PLAIN, softened_divergence
 from heredity.development.criteria.criterion import Criterion
 from heredity.development.extras import library
 from heredity.development.speech.decoding import BLANK, said
@@ -76,6 +76,10 @@ class CTC(Criterion):
 
     def imitation(self, outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
         return softened_divergence(outputs, teacher, temperature)
+
+    def consensus(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Frame by frame, as classes of positions: teachers need not agree when a word is spoken."""
+        return PLAIN.consensus(outputs)
 
     def answers(self, outputs: torch.Tensor) -> torch.Tensor:
         return classes_of(outputs)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional as F
 
-from heredity.development.criteria.criterion import Criterion, log_weighed
+from heredity.development.criteria.criterion import Criterion, equally, log_weighed
 from heredity.errors import DataError
 from heredity.measures.error import missed_precision
 
@@ -60,6 +60,9 @@ class MultiLabel(Criterion):
     def mixed(self, outputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """The logit of the mean of probabilities, label by label."""
         return log_weighed(F.logsigmoid(outputs), weights) - log_weighed(F.logsigmoid(-outputs), weights)
+
+    def consensus(self, outputs: torch.Tensor) -> torch.Tensor:
+        return self.mixed(outputs, equally(outputs))
 
     def error(self, answers: torch.Tensor, labels: torch.Tensor) -> float:
         return missed_precision(answers, labels)

@@ -1,0 +1,108 @@
+"""How genes express themselves: what their values say of a newborn.
+
+model.NAME            a keyword of the constructor
+recipe.NAME           a field of the recipe; recipe.culture.NAME, of its culture
+initial_scale         a factor by which new weights are multiplied
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from heredity.anatomy.constructor import Constructor, keywords_of, remedy, varied
+from heredity.development.recipe import Culture, Recipe
+from heredity.errors import InputError
+from heredity.genes.gene import Choice, Gene, Value
+from heredity.genes.space import Values
+
+MODEL, RECIPE, CULTURE, SCALE = "model.", "recipe.", "recipe.culture.", "initial_scale"
+
+FIXED = {"epochs", "steps", "seconds", "flops", "augmentation", "culture", "precision", "prior", "carried"}
+"""Fields of a recipe that are no genes: the budget, and what the strategy decides."""
+
+
+class Expression(NamedTuple):
+    """What genes say of a newborn."""
+
+    constructor: Constructor
+    recipe: Recipe
+    scale: float
+
+
+def express(values: Values, constructor: Constructor, recipe: Recipe) -> Expression:
+    """What these values make of a constructor and a recipe.
+
+    Raises:
+        ModelError: the constructor does not build with them.
+        InputError: the recipe does not allow them.
+    """
+    keywords = {name.removeprefix(MODEL): value for name, value in values.items() if name.startswith(MODEL)}
+    scale = values.get(SCALE, 1.0)
+    return Expression(varied(constructor, keywords), _recipe(values, recipe), float(scale))
+
+
+def usual_values(constructor: Constructor, recipe: Recipe) -> dict[str, Value]:
+    """What the ancestor has of all that genes may name."""
+    found: dict[str, Any] = {f"{MODEL}{name}": value for name, value in keywords_of(constructor).items()}
+    found |= {f"{RECIPE}{name}": getattr(recipe, name) for name in Recipe.__struct_fields__ if name not in FIXED}
+    if recipe.culture is not None:
+        found |= {f"{CULTURE}{name}": getattr(recipe.culture, name) for name in Culture.__struct_fields__}
+    found[SCALE] = 1.0
+    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str)}
+
+
+def check_meaning(genes: Mapping[str, Gene], constructor: Constructor, recipe: Recipe) -> None:
+    """Refuses genes that say nothing, or something that a recipe cannot have.
+
+    Raises:
+        InputError: so it is.
+    """
+    for name, gene in genes.items():
+        _check_name(name, constructor, recipe)
+        ends = gene.values if isinstance(gene, Choice) else (gene.low, gene.high)
+        for value in ends:
+            _check_value(name, value, constructor, recipe)
+
+
+def _check_name(name: str, constructor: Constructor, recipe: Recipe) -> None:
+    if name.startswith(MODEL):
+        what, known = f"a keyword of {constructor.reference}", list(keywords_of(constructor))
+    elif name.startswith(CULTURE):
+        what, known = "a part of culture", list(Culture.__struct_fields__ if recipe.culture else ())
+    elif name.startswith(RECIPE):
+        what, known = "a part of the recipe", [name for name in Recipe.__struct_fields__ if name not in FIXED]
+    else:
+        what, known = "something that genes may say", [SCALE]
+    if name != SCALE and name.rpartition(".")[2] not in known:
+        raise InputError.of(f"gene {name} to be {what}", "none such", remedy(name.rpartition(".")[2], known))
+
+
+def _check_value(name: str, value: Value, constructor: Constructor, recipe: Recipe) -> None:
+    """A recipe says itself what it allows; words that a constructor does not know are mistakes, not attempts."""
+    try:
+        if name.startswith(RECIPE):
+            _recipe({name: value}, recipe)
+        elif name.startswith(MODEL) and isinstance(value, str):
+            varied(constructor, {name.removeprefix(MODEL): value})
+        elif name == SCALE and (isinstance(value, str) or value <= 0):
+            raise InputError.of("a factor above 0", value, "change it")
+    except InputError as error:
+        raise InputError(f"gene {name} cannot be {value}: {error}") from error
+
+
+def _recipe(values: Mapping[str, Value], recipe: Recipe) -> Recipe:
+    fields: dict[str, Any] = msgspec.to_builtins(recipe)
+    for name, value in values.items():
+        if name.startswith(CULTURE):
+            fields["culture"] = {**fields["culture"], name.removeprefix(CULTURE): value}
+        elif name.startswith(RECIPE):
+            fields[name.removeprefix(RECIPE)] = value
+    try:
+        return msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InputError):  # by the recipe itself
+            raise error.__cause__ from error
+        raise InputError.of("a recipe", error, "correct it") from error
