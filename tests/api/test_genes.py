@@ -54,6 +54,12 @@ def test_a_family_of_several_constructors(tmp_path: Path) -> None:
         (outputs,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
         assert np.allclose(outputs, network(images).detach().numpy(), atol=1e-4)
 
+    grown = next(member for member in run.front if member.id != "0000")
+    page = (front / grown.id / "facts.md").read_text()
+    assert "structure" not in page.partition("##")[0]
+    if grown.individual.birth.operator.__struct_config__.tag == "succession":
+        assert f"fc1: {grown.individual.birth.genome.constructor.keywords['fc1']}; fc2: " in page
+
     strategy = inheritance_of(heredity.load(run.folder.path))  # pyright: ignore[reportArgumentType]  # it is a run
     assert len(strategy.thetas) == 2
     assert strategy.thetas[0]["model.fc1"].centre == 30

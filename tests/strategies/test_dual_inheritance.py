@@ -22,16 +22,17 @@ from heredity.testing.strategies import History, Life, StrategyContract, live, s
 from heredity.variation import Succession, Synthesis
 
 SHORT: dict[str, Any] = {"population": 6, "planned": 3, "steps": (20, 10)}
+TINY = {**SHORT, "population": 4}
 
 
 class TestCMA(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        return DualInheritance(setting, msgspec.convert(SHORT, DualInheritanceSettings))
+        return DualInheritance(setting, msgspec.convert(TINY, DualInheritanceSettings))
 
 
 class TestNSGA(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        own = {**SHORT, **BEST, "distribution": "nsga2"}
+        own = {**TINY, **BEST, "distribution": "nsga2"}
         return DualInheritance(setting, msgspec.convert(own, DualInheritanceSettings))
 
 
