@@ -30,7 +30,7 @@ def test_presets_of_synthesis(preset: str) -> None:
         (
             "evolution",
             {},
-            "expected a strategy; came 'evolution'; .*: dual_inheritance, .*, random-removal, synthesis$",
+            "expected a strategy; came 'evolution'; .*known: dual_inheritance, group_pruning, .*, synthesis$",
         ),
         ("synthesis", {"size": 3}, "expected settings of synthesis; came size; .*known: .*population"),
         ("synthesis", {"population": 2.5}, r"expected settings of synthesis; came .*\$.population`; correct it"),

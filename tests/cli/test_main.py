@@ -22,7 +22,7 @@ from heredity.testing.runs import QUICK
 
 from .conftest import Heredity
 
-COMMANDS = ("evolve", "resume", "verify", "export", "ensemble", "transcribe", "report", "reproduce", "inspect")
+COMMANDS = ("evolve", "resume", "verify", "export", "ensemble", "transcribe", "report", "genes", "reproduce", "inspect")
 
 
 @pytest.fixture(scope="session")

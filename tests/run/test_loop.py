@@ -209,3 +209,14 @@ def test_latency_is_measured_once_for_each_architecture(store: Store, individual
     assert diary.lines[:4] == ["know 0", "asked 1, 0 known", "recorded 0", "timed 0"]
     loop(store, Plan(alike), Stork(store), latency_ms=latency).run()
     assert measured == [0, 3]
+
+
+def test_networks_of_two_constructors_are_timed_each_whatever_their_sizes(store: Store, individual: Make) -> None:
+    def built(number: int) -> Individual:
+        made = individual(number)
+        constructor = msgspec.structs.replace(made.birth.genome.constructor, keywords={"kernel": 3 + number % 2})
+        genome = msgspec.structs.replace(made.birth.genome, constructor=constructor, tags={"hidden": ((0, 0),)})
+        return msgspec.structs.replace(made, birth=msgspec.structs.replace(made.birth, genome=genome))
+
+    loop(store, Plan(built), Stork(store), latency_ms=lambda i: 0.5 + i.number).run()
+    assert [i.measures["latency_ms"] for i in store.individuals()] == [0.5, 1.5, 0.5, 1.5, 0.5]

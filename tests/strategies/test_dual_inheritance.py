@@ -23,16 +23,17 @@ from heredity.testing.strategies import History, Life, StrategyContract, live, s
 from heredity.variation import Succession, Synthesis
 
 SHORT: dict[str, Any] = {"population": 6, "planned": 3, "steps": (20, 10)}
+TINY = {**SHORT, "population": 4}
 
 
 class TestCMA(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        return DualInheritance(setting, msgspec.convert(SHORT, DualInheritanceSettings))
+        return DualInheritance(setting, msgspec.convert(TINY, DualInheritanceSettings))
 
 
 class TestNSGA(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        own = {**SHORT, **BEST, "distribution": "nsga2"}
+        own = {**TINY, **BEST, "distribution": "nsga2"}
         return DualInheritance(setting, msgspec.convert(own, DualInheritanceSettings))
 
 
@@ -97,6 +98,21 @@ def test_theta_follows_the_fronts_and_frozen_it_does_not() -> None:
     assert frozen.thetas == [strategy.thetas[0]] * 3
     assert frozen.theta == strategy.thetas[0]
     assert len({str(birth.recipe) for birth in newborns(history)}) == 18, "samples differ, of one distribution"
+
+
+def test_replaying_tells_what_the_distribution_was_and_who_was_not_born() -> None:
+    own = {"targets": Targets(max_params=20_000), "synthesis": 0.3}
+    strategy, history = lived(**own)
+    individuals = [individual for _, told in history for individual in told]
+    again = DualInheritance(
+        setting_of(Life(), targets=own["targets"]),
+        msgspec.convert({**SHORT, "synthesis": 0.3}, DualInheritanceSettings),
+    )
+    again.replay(individuals[:-1])
+    assert again.thetas == strategy.thetas
+    assert again.theta == strategy.thetas[-1], "the last generation is not whole"
+    again.replay(individuals[-len(history[-1][1]) :])
+    assert (again.theta, again.refused) == (strategy.theta, strategy.refused)
 
 
 def test_a_failed_newborn_is_told_last() -> None:
@@ -173,10 +189,7 @@ def test_a_share_of_a_generation_is_synthesised_from_the_front() -> None:
         for birth in births[4:]:
             assert {*birth.parents} <= front
             one = living[birth.parents[0]]
-            assert {living[parent].birth.genome.constructor for parent in birth.parents} == {
-                one.birth.genome.constructor
-            }
-            assert birth.genome.constructor == one.birth.genome.constructor
+            assert all(living[parent].birth.genome.constructor == birth.genome.constructor for parent in birth.parents)
             assert birth.recipe.learning_rate == one.birth.recipe.learning_rate
             assert params(anatomy_of(birth.genome)) < one.measures["params"]
         living |= {i.number: i for i in told}

@@ -175,7 +175,7 @@ def _cluster_weights(anatomy: Anatomy, family: Family) -> float:
 def table_of(*columns: str) -> Table:
     """An empty table, names to the left and numbers to the right."""
     table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
-    left = {"member", "ancestor", "input", "family", "made by", "read by", "parents", "arm", "preset"}
+    left = {"member", "ancestor", "input", "family", "made by", "read by", "parents", "arm", "preset", "gene"}
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table

@@ -283,6 +283,16 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def genes(folder: Folder) -> None:
+    """Show what the distribution of genes was, generation by generation, in a run of dual_inheritance."""
+    from heredity.api.genes import inheritance_of
+    from heredity.api.load import open_run
+    from heredity.cli.genes import show_genes
+
+    show_genes(inheritance_of(open_run(folder)))
+
+
+@app.command()
 def reproduce(
     name: Annotated[
         str,

@@ -25,6 +25,7 @@ from heredity.measures.flops import inference_flops
 from heredity.measures.latency import PROTOCOL
 from heredity.run.account import spent
 from heredity.run.settings import RunSettings
+from heredity.zoo import OFFERED
 
 
 def facts_page(settings: RunSettings, line: Sequence[Individual], files: Sequence[File]) -> bytes:
@@ -198,8 +199,10 @@ def _files(files: Sequence[File]) -> str:
 
 
 def _operator(birth: Birth) -> str:
-    """The operator with its settings; a founder's are the constructor, which is named elsewhere."""
-    settings = {k: v for k, v in msgspec.to_builtins(birth.operator).items() if k != "type"} if birth.parents else {}
+    """The operator with its settings; of a constructor, which is named elsewhere, the keywords that are genes."""
+    settings = {k: v for k, v in msgspec.to_builtins(birth.operator).items() if k not in ("type", "inputs")}
+    keywords = settings.pop("constructor", {}).get("keywords", {})
+    settings = {k: v for k, v in keywords.items() if k not in OFFERED} | settings
     listed = "; ".join(f"{key.replace('_', ' ')}: {_setting(value)}" for key, value in settings.items())
     return _operator_name(birth) + f" ({listed})" * bool(listed)
 

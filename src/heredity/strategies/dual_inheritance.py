@@ -170,10 +170,8 @@ class DualInheritance(Strategy):
             return [founder(self._setting, self._budgeted(replace(self._recipe, culture=None), seconds_left))]
         if self._generation > self._horizon or not self._living:
             return []
-        if self._candidates is None:
-            self._candidates = self._drawn()
         births: list[Birth] = []
-        for expression in born(self._candidates).values():
+        for expression in born(self._next()).values():
             births.append(self._by_genes(expression, self._births + len(births), seconds_left))
         for _ in range(self._settings.population - self._settings.drawn):
             births.append(self._by_synthesis(self._births + len(births), seconds_left))
@@ -187,6 +185,18 @@ class DualInheritance(Strategy):
         self._living += [individual for individual in individuals if individual.developed]
         self._births += len(individuals)
         self._generation += 1
+
+    def replay(self, individuals: Sequence[Individual]) -> None:
+        """Tells of all that are recorded, by number, as far as whole generations go, without conceiving anybody."""
+        rest = list(individuals)
+        while rest:
+            count = 1
+            if self._births:
+                count = len(born(self._next())) + self._settings.population - self._settings.drawn
+            if len(rest) < count:
+                break
+            self.tell(rest[:count])
+            rest = rest[count:]
 
     @property
     def theta(self) -> Theta:
@@ -227,6 +237,12 @@ class DualInheritance(Strategy):
             left = max(self._horizon - self._generation, 0) + 1
             share = 0.95 * min(self._setting.workers / settings.population, 1.0) / left
         return replace(recipe, steps=None, flops=None, seconds=share * seconds_left)
+
+    def _next(self) -> list[Candidate]:
+        """The next generation's candidates, drawn once."""
+        if self._candidates is None:
+            self._candidates = self._drawn()
+        return self._candidates
 
     def _drawn(self) -> list[Candidate]:
         """A population of whom somebody can be born."""
