@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -107,7 +107,8 @@ def _deepened(before: Ancestor, block: Block) -> Ancestor:
         added = put(module, block, before.sites)
     cut = before.cuts.get(block.site) if block.place == "identity" else None
     follows = composed(before.anatomy, block, added, module.get_submodule(block.site), cut)
-    anatomy = follows or trace(module, inputs)
+    origin, pools = before.anatomy.origin or before.anatomy, before.anatomy.pools + block.kernels.count(0)
+    anatomy = replace(follows or trace(module, inputs), origin=origin, pools=pools)
     genome = first_genome(constructor, inputs, anatomy, blocks)
     return Ancestor(module, anatomy, genome, before, composed=follows is not None)
 
