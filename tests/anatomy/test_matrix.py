@@ -1,7 +1,8 @@
 """The anatomy matrix: what of real architectures can change, and that it changes as predicted.
 
 Each row of the README's table is made here: with HEREDITY_WRITE_MATRIX=1 in the environment it is written there, after
-its network has been exported too. Otherwise only the zoo's networks are, as torch takes up to ten seconds for each.
+its network has been exported too. Otherwise only the zoo's networks are, as torch takes up to ten seconds for each, and
+of torchvision and timm some are met, unlike each other; all of them with HEREDITY_LONG=1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from heredity.zoo import ZOO, defaults
 
 README = Path(__file__).parents[2] / "README.md"
 WRITES = "HEREDITY_WRITE_MATRIX" in os.environ
+LONG = WRITES or "HEREDITY_LONG" in os.environ
 BEGIN, END = "<!-- matrix -->", "<!-- end of matrix -->"
 ENOUGH = 0.9
 """Share of the weights that lie in families which can change, below which the reason is told."""
@@ -52,6 +54,12 @@ TIMM = """
 VISION = [
     f"{package}/{name}" for package, names in (("torchvision", TORCHVISION), ("timm", TIMM)) for name in names.split()
 ]
+FEW = """
+    torchvision/googlenet torchvision/mnasnet0_5 torchvision/regnet_y_400mf torchvision/shufflenet_v2_x0_5
+    torchvision/swin_t timm/convnext_atto timm/dla46_c timm/edgenext_xx_small timm/ghostnet_050 timm/mobilevitv2_050
+    timm/nf_regnet_b0 timm/pvt_v2_b0 timm/repghostnet_050 timm/resnest14d timm/skresnet18 timm/vit_tiny_patch16_224
+"""
+"""Of these every run of the tests meets: chosen for what is unlike in them."""
 FOLDED = ("torchvision/swin_t", "timm/edgenext_xx_small", "timm/nf_regnet_b0")
 """With some weights of these the exporter computes beforehand (tables of positions, temperatures, standardised
 filters): their files hold the results instead, and are not counted."""
@@ -61,7 +69,7 @@ for _name, _make in ZOO.items():
     FORMS[_name] = InputForm(tuple(_told["input_shape"]), vocabulary=_told.get("vocabulary"))
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", FORMS if LONG else [name for name in FORMS if name in {*FEW.split(), *ZOO}])
 def test_network(name: str) -> None:
     form = FORMS[name]
     constructor = describe(name, {"input_shape": form.shape, "n_classes": CLASSES, "vocabulary": form.vocabulary})

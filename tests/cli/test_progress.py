@@ -51,6 +51,26 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_how_far_the_decoding_of_images_is(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(None, 4, "params", time.monotonic())
+    for images in (999, 2500):
+        for done in range(64, images + 64, 64):
+            lines.reading(min(done, images), images)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 10
+    assert (said[0], said[-1]) == ("256 of 2,500 images decoded", "2,500 of 2,500 images decoded")
+    shown, screen = picture(80)
+    with shown:
+        shown.reading(64, 1280)
+    assert "64 of 1,280 images decoded" in screen.getvalue()
+    with shown:
+        screen.truncate(0)
+        shown.reading(1280, 1280)
+        shown.asked([FAMILY[0].birth], known=0)
+        shown.beat(0, 0.5)
+    assert screen.getvalue().rpartition("member")[0].count("images decoded") == 0
+
+
 def test_the_time_that_is_left_counts_earlier_sessions(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(600.0, None, "params", time.monotonic())
     lines.know([], elapsed=400.0)

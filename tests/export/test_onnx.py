@@ -15,9 +15,11 @@ from heredity.anatomy.inputs import InputForm
 from heredity.errors import ExportError
 from heredity.export import onnx as export
 from heredity.export.onnx import check, file_latency_ms, graph_bytes, session_of, to_onnx
+from heredity.measures import sizes_of
 from heredity.measures.size import params
 from heredity.testing.networks import KINDS
-from heredity.variation import Founding, RandomRemoval, Synthesis
+from heredity.testing.organisms import founder as small
+from heredity.variation import Deepening, Founding, RandomRemoval, Synthesis, Widening
 from heredity.variation.environment import Environment
 from heredity.variation.operator import Organism
 
@@ -100,6 +102,23 @@ def test_graphs_of_one_family_weigh_the_same() -> None:
     for share in (None, 0.3):
         weighs = len(content(name, share)) - 4 * params(anatomy_of(organism(name, share).genome))
         assert weighs == pytest.approx(predicted, abs=64)
+
+
+@pytest.mark.parametrize(("kind", "sites"), [("Sequence1d", ("a", "norm")), ("Residual", ("identity.conv2", "stem"))])
+def test_bytes_of_grown_networks_are_foretold(kind: str, sites: tuple[str, str]) -> None:
+    """With a norm that melts no longer, an Inception module that pools, and clusters that came and went."""
+    grown = small(kind)
+    graph = graph_bytes(grown.genome.constructor, grown.genome.inputs)
+    for birth, site in enumerate(sites, 1):
+        grown = Deepening(site, birth, "after", 4, (1, 3, 0)[: 1 + 2 * (birth % 2)], norm=True).conceive([grown], birth)
+    grown = RandomRemoval(Environment(0.9)).conceive(
+        [Widening(next(iter(grown.genome.tags)), 2, 3).conceive([grown], 3)], 4
+    )
+    coins = torch.Generator().manual_seed(0)
+    varied = {name: (t + 0.1 * torch.rand(t.shape, generator=coins)).float() for name, t in grown.tensors.items()}
+    weighs = len(to_onnx(Organism(grown.genome, varied)))
+    assert sizes_of(anatomy_of(grown.genome), graph)["bytes"] == pytest.approx(weighs, abs=200, rel=0)
+    assert 4 * params(anatomy_of(grown.genome)) + graph < weighs - 2000
 
 
 def test_masked_networks_are_exported_dense() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,20 @@ def test_nothing_is_fetched_and_nothing_is_markup(done: Plan) -> None:
     page = render(replace(facts(done, done.outcome()), data="</script><b>"))
     assert "</script><b>" not in page
     assert "default-src 'none'" in page
+
+
+@pytest.mark.slow
+def test_a_study_of_growth_has_no_efficiencies(opened: Callable[..., Any], done: Plan, tmp_path: Path) -> None:
+    told = facts(done, done.outcome())
+    assert not told.grows
+    place = tmp_path / "page.html"
+    place.write_text(render(replace(told, grows=True)))
+    with opened(place) as page:
+        titles = [figure.lower() for figure in page.locator("#charts h3").all_inner_texts()]
+        assert "weights by generation" in titles
+        assert "accuracy on test, % by flops of training" in titles
+        assert not any("efficiency" in said for said in (*titles, page.inner_text("#lines thead")))
+        assert "weights" in page.inner_text("#lines thead")
 
 
 @pytest.mark.slow

@@ -85,6 +85,10 @@ class Anatomy:
     """MACs of products of activations for one example: by family those of each cluster, under "" those of the rest."""
     follows: tuple[Follow, ...] = ()
     """Attributes of the network's modules that count channels, and must be told when channels go."""
+    origin: Anatomy | None = None
+    """The ancestor's, where blocks have come since."""
+    pools: int = 0
+    """Branches of blocks that pool, which no tensor tells of."""
 
     @cached_property
     def by_name(self) -> dict[str, Family]:

@@ -25,6 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from heredity.anatomy.inputs import InputForm, example
+from heredity.anatomy.watch import watched
 from heredity.errors import InputError
 
 Place = Literal["after", "beside", "identity"]
@@ -70,25 +71,13 @@ def _met(network: nn.Module, form: InputForm, batch: int) -> dict[str, Site]:
     """Sites, by one forward pass of so many examples."""
     calls, found = Counter[str](), dict[str, Site]()
 
-    def seen(name: str) -> Any:
-        def hook(_: nn.Module, taken: tuple[Any, ...], returned: Any) -> None:
-            calls[name] += 1
-            met = (*taken, returned)
-            if len(met) == 2 and all(isinstance(t, torch.Tensor) and t.dim() > 1 and len(t) == batch for t in met):
-                found[name] = Site(tuple(taken[0].shape[1:]), tuple(returned.shape[1:]))
+    def seen(name: str, taken: tuple[Any, ...], returned: Any) -> None:
+        calls[name] += 1
+        met = (*taken, returned)
+        if len(met) == 2 and all(isinstance(t, torch.Tensor) and t.dim() > 1 and len(t) == batch for t in met):
+            found[name] = Site(tuple(taken[0].shape[1:]), tuple(returned.shape[1:]))
 
-        return hook
-
-    hooks = [m.register_forward_hook(seen(name)) for name, m in network.named_modules() if name]
-    was = [module for module in network.modules() if module.training]
-    try:
-        with torch.no_grad():
-            network.eval()(example(form, batch))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module in was:
-            module.training = True
+    watched(network, example(form, batch), seen)
     return {name: site for name, site in found.items() if calls[name] == 1}
 
 

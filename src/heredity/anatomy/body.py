@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -18,6 +18,7 @@ from heredity.anatomy.build import load, skeleton, tensors_of
 from heredity.anatomy.composition import composed
 from heredity.anatomy.conform import conform
 from heredity.anatomy.constructor import Constructor
+from heredity.anatomy.cuts import Cut, cuts_of, cuts_with
 from heredity.anatomy.genome import Genome, Tag, arisen_in, first_genome, positions
 from heredity.anatomy.inputs import InputForm, example
 from heredity.anatomy.trace import trace
@@ -44,6 +45,14 @@ class Ancestor:
         name = self.genome.blocks[-1].name
         added = cast("Added", self.module.get_submodule(name))
         return {**self.before.sites, **{f"{name}.{within}": site for within, site in added.sites.items()}}
+
+    @cached_property
+    def cuts(self) -> Mapping[str, Cut]:
+        """Layers behind which an identity may be, and those who read them, as far as they can be told."""
+        if self.before is None or not self.composed:
+            return cuts_of(self.module, self.genome.inputs)
+        block = self.genome.blocks[-1]
+        return cuts_with(self.before.cuts, block, cast("Added", self.module.get_submodule(block.name)))
 
     @cached_property
     def stunted(self) -> Mapping[str, str]:
@@ -96,8 +105,10 @@ def _deepened(before: Ancestor, block: Block) -> Ancestor:
     module = skeleton(before.module)
     with torch.random.fork_rng(devices=[]):
         added = put(module, block, before.sites)
-    follows = composed(before.anatomy, block, added, module.get_submodule(block.site))
-    anatomy = follows or trace(module, inputs)
+    cut = before.cuts.get(block.site) if block.place == "identity" else None
+    follows = composed(before.anatomy, block, added, module.get_submodule(block.site), cut)
+    origin, pools = before.anatomy.origin or before.anatomy, before.anatomy.pools + block.kernels.count(0)
+    anatomy = replace(follows or trace(module, inputs), origin=origin, pools=pools)
     genome = first_genome(constructor, inputs, anatomy, blocks)
     return Ancestor(module, anatomy, genome, before, composed=follows is not None)
 

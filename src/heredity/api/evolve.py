@@ -21,6 +21,7 @@ from heredity.api.deadline import Deadline
 from heredity.api.names import make_executor, make_strategy, strategy_settings
 from heredity.development.birth import Individual
 from heredity.development.datasets import as_task, load_task
+from heredity.development.datasets.images import Reading, silently
 from heredity.development.task import Task
 from heredity.errors import DataError, InputError, StoreError
 from heredity.executors.base import Nursery
@@ -90,7 +91,11 @@ def evolve(
     cost = choose_cost(cost, targets)
     folder = RunFolder(Path(out))
     check_free(folder)
-    task = load_task(data, seed=seed, data_dir=data_dir) if isinstance(data, str) else as_task(data, seed=seed)
+    listener = listener or Listener()
+    if isinstance(data, str):
+        task = load_task(data, seed=seed, data_dir=data_dir, reading=listener.reading)
+    else:
+        task = as_task(data, seed=seed)
     if workers:
         task.criterion.check_portable()
     constructor = describe(model, _offered(task))
@@ -135,7 +140,7 @@ def evolve(
             if adopted is not None:
                 adopt(store, *adopted)
             write_json(folder.settings, settings)  # last: where it lies, there is a run
-            _live(run, task, listener or Listener(), started, deadline, export=export)
+            _live(run, task, listener, started, deadline, export=export)
     return run
 
 
@@ -162,18 +167,24 @@ def resume(
     refuse_inside_worker()
     folder = RunFolder(Path(out))
     read_settings(folder)  # before a lock is put where no run is
+    listener = listener or Listener()
     with folder.lock():
-        run, task = reopen(folder, model=model, data=data, data_dir=data_dir)
+        run, task = reopen(folder, model=model, data=data, data_dir=data_dir, reading=listener.reading)
         if not folder.front_json.exists():
             budget, constructor = run.settings.budget_seconds, run.settings.constructor
             with _closed_on_failure(run):
                 deadline = None if budget is None else Deadline.of(budget, constructor, task)
-                _live(run, task, listener or Listener(), started, deadline, export=export)
+                _live(run, task, listener, started, deadline, export=export)
     return run
 
 
 def reopen(
-    folder: RunFolder, *, model: nn.Module | None = None, data: Data = None, data_dir: str | Path | None = None
+    folder: RunFolder,
+    *,
+    model: nn.Module | None = None,
+    data: Data = None,
+    data_dir: str | Path | None = None,
+    reading: Reading = silently,
 ) -> tuple[Run, Task]:
     """A run and its task, checked to be those that it began with.
 
@@ -187,7 +198,8 @@ def reopen(
     if data is None and settings.data == INSTANCE:
         raise DataError.of("the data that this run was started with", "none", "hand it over again (data=)")
     if data is None:
-        task = load_task(settings.data, seed=settings.seed, data_dir=data_dir or settings.data_dir)
+        place = data_dir or settings.data_dir
+        task = load_task(settings.data, seed=settings.seed, data_dir=place, reading=reading)
     else:
         task = as_task(data, seed=settings.seed)
     if task.digest != settings.task:

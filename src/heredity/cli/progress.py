@@ -20,6 +20,10 @@ ROWS = 12
 """Members of the front that the live picture shows."""
 
 
+MANY = 1000
+"""Images whose decoding takes a while, of which ten lines tell."""
+
+
 class Narrator(Listener):
     """Keeps what both forms of progress tell: who lives, how far the run is, how long it will go on."""
 
@@ -87,6 +91,13 @@ def told(individual: Individual, cost: str) -> str:
 class Lines(Narrator):
     """Plain lines, for logs and pipes."""
 
+    _read = 0
+
+    def reading(self, done: int, images: int) -> None:
+        if images >= MANY and 10 * done // images > self._read:
+            self._read = 10 * done // images
+            print(f"{done:,} of {images:,} images decoded", flush=True)
+
     def asked(self, births: Sequence[Birth], known: int) -> None:
         super().asked(births, known)
         if known < len(births):  # else there is nothing to wait for
@@ -119,6 +130,13 @@ class Picture(Narrator):
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    def reading(self, done: int, images: int) -> None:
+        if not self._bars.tasks:
+            self._bars.add_task("decoding", total=images)
+        self._bars.update(self._bars.task_ids[0], completed=done, description=f"{done:,} of {images:,} images decoded")
+        if done == images:
+            self._bars.remove_task(self._bars.task_ids[0])
 
     def beat(self, number: int, share: float) -> None:
         if number not in self._tasks:

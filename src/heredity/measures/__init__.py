@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import InputError
-from heredity.measures.size import macs, params
+from heredity.measures.size import blocks_bytes, macs, params
 
 UNITS = {
     "params": "weights",
@@ -38,6 +38,6 @@ def measure_of(cost: str) -> str:
 
 
 def sizes_of(anatomy: Anatomy, graph_bytes: int = 0) -> dict[str, float]:
-    """All sizes that follow from the anatomy; `graph_bytes` is what the family's ONNX files weigh beside weights."""
-    weights = params(anatomy)
-    return {"params": float(weights), "macs": float(macs(anatomy)), "bytes": float(4 * weights + graph_bytes)}
+    """All sizes that follow from the anatomy; `graph_bytes` is what the ancestor's ONNX file weighs beside weights."""
+    weights, graph = params(anatomy), graph_bytes + blocks_bytes(anatomy)
+    return {"params": float(weights), "macs": float(macs(anatomy)), "bytes": float(4 * weights + graph)}

@@ -5,7 +5,7 @@
 const MEASURES = {
   generation: { name: "generation", write: String, scale: 1 },
   accuracy: { name: "accuracy on test, %", write: (share) => `${(100 * share).toFixed(2)} %`, scale: 100 },
-  ensemble_accuracy: { name: "accuracy of a generation's ensemble, %", write: (share) => `${(100 * share).toFixed(2)} %`, scale: 100 },
+  ensemble_accuracy: { name: "accuracy of the ensemble, %", write: (share) => `${(100 * share).toFixed(2)} %`, scale: 100 },
   params: { name: "weights", write: count, scale: 1, log: true },
   architectural_efficiency: { name: "architectural efficiency", write: times, scale: 1, log: true },
   cluster_efficiency: { name: "cluster efficiency", write: times, scale: 1, log: true },
@@ -13,17 +13,20 @@ const MEASURES = {
   cluster_variety: { name: "variety by clusters", write: short, scale: 1 },
   synapse_variety: { name: "variety by synapses", write: short, scale: 1 },
   latency_ms: { name: "one example, ms", write: (ms) => `${ms.toFixed(3)} ms`, scale: 1, log: true },
+  computed_flops: { name: "FLOPs of training", write: (flops) => flops.toExponential(1), scale: 1 },
   computed: { name: "computing time, s", write: duration, scale: 1 },
 };
 
-const CHARTS = [
+const CHARTS = facts.grows ? [
+  ["accuracy", "generation"], ["ensemble_accuracy", "generation"], ["params", "generation"], ["accuracy", "params"],
+  ["accuracy", "computed"], ["ensemble_accuracy", "computed"], ["accuracy", "computed_flops"], ["params", "computed_flops"],
+] : [
   ["accuracy", "generation"], ["accuracy", "architectural_efficiency"],
   ["architectural_efficiency", "generation"], ["cluster_efficiency", "generation"],
   ["storage_bytes", "generation"], ["accuracy", "storage_bytes"],
   ["cluster_variety", "generation"], ["synapse_variety", "generation"],
   ["latency_ms", "architectural_efficiency"], ["latency_ms", "cluster_efficiency"],
-  ["ensemble_accuracy", "generation"], ["ensemble_accuracy", "computed"], ["accuracy", "params"], ["params", "generation"],
-  ["accuracy", "computed"], ["architectural_efficiency", "computed"],
+  ["accuracy", "params"], ["params", "generation"], ["accuracy", "computed"], ["architectural_efficiency", "computed"],
 ];
 
 function times(value) {
@@ -61,18 +64,19 @@ fill("lines", facts.lines.length ? table("Arms of the study", [
   { title: "arm", kind: "text", cell: named },
   { title: "seeds", kind: "minor", cell: (line) => String(line.seeds) },
   { title: "generations", cell: (line) => String(line.generations) },
-  { title: "architectural efficiency", cell: (line) => times(line.architectural_efficiency) },
-  { title: "cluster efficiency", cell: (line) => times(line.cluster_efficiency) },
-  { title: "storage", kind: "minor", cell: (line) => count(line.storage_bytes) },
+  { title: "weights", grown: true, cell: (line) => written("params", line.params) },
+  { title: "architectural efficiency", grown: false, cell: (line) => times(line.architectural_efficiency) },
+  { title: "cluster efficiency", grown: false, cell: (line) => times(line.cluster_efficiency) },
+  { title: "storage", grown: false, kind: "minor", cell: (line) => count(line.storage_bytes) },
   { title: "one example", kind: "minor", cell: (line) => written("latency_ms", line.latency_ms) },
   { title: "ancestor's", kind: "minor", cell: (line) => written("latency_ms", line.ancestor_latency_ms) },
   { title: "ancestor", kind: "minor", cell: (line) => written("accuracy", line.ancestor_accuracy) },
   { title: "accuracy", cell: (line) => written("accuracy", line.accuracy) },
   { title: "ensemble", kind: "minor", cell: (line) => written("ensemble_accuracy", line.ensemble_accuracy) },
-  { title: "efficiency within 2 points", cell: (line) => times(line.accepted) },
+  { title: "efficiency within 2 points", grown: false, cell: (line) => times(line.accepted) },
   { title: "variety by clusters", kind: "minor", cell: (line) => written("cluster_variety", line.cluster_variety) },
   { title: "variety by synapses", kind: "minor", cell: (line) => written("synapse_variety", line.synapse_variety) },
-], facts.lines) : h("p", {}, "Nothing was run yet."));
+].filter(({ grown = facts.grows }) => grown === facts.grows), facts.lines) : h("p", {}, "Nothing was run yet."));
 fill("missing", facts.missing.length ? table("Arms that were not run", [
   { title: "arm", kind: "text", cell: ({ arm }) => arm },
   { title: "", kind: "text wrap", cell: ({ says }) => says },
@@ -178,7 +182,7 @@ function figureOf(y, x) {
 
 if (facts.series.length) {
   for (const [y, x] of CHARTS) {
-    const some = facts.series.some(({ points }) => points.some((point) => ofPoint(point, y)));
+    const some = facts.series.some(({ points }) => points.some((point) => ofPoint(point, y) && ofPoint(point, x)));
     if (!some) continue;
     const title = `${capital(MEASURES[y].name)} by ${MEASURES[x].name}`;
     const tall = facts.series.length + facts.curves.length > 4 ? " tall" : ""; // room for the legend

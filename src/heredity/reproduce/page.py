@@ -49,6 +49,7 @@ def facts(plan: Plan, outcome: Sequence[Result]) -> StudyFacts:
         curves=study.curves,
         choices=study.choices,
         missing=tuple(Missing(arm.name, arm.says) for arm in not_run(plan, outcome)),
+        grows=study.strategy == "neuroevolution",
     )
 
 
@@ -80,6 +81,7 @@ def points(seeds: Sequence[Sequence[Generation]]) -> tuple[Point, ...]:
             "synapse_variety": [one.synapse_variety for one in here],
             "latency_ms": [one.best_latency_ms for one in here],
             "computed": [one.computed for one in here],
+            "computed_flops": [one.computed_flops for one in here],
             "params": [one.best_params for one in here],
             "ensemble_accuracy": [None if (e := one.ensemble_test_error) is None else 1 - e for one in here],
         }

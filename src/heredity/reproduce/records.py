@@ -38,7 +38,7 @@ class Missing(Struct, frozen=True):
 
 
 class StudyFacts(Struct, frozen=True):
-    """A study as its page shows it."""
+    """A study as its page shows it; where networks grow (`grows`), nobody asks for how much smaller they are."""
 
     title: str
     version: str
@@ -52,3 +52,4 @@ class StudyFacts(Struct, frozen=True):
     curves: tuple[Curve, ...]
     choices: tuple[Choice, ...]
     missing: tuple[Missing, ...]
+    grows: bool = False

@@ -43,6 +43,7 @@ class Line(Struct, frozen=True):
     cluster_variety: float | None
     synapse_variety: float | None
     ensemble_accuracy: float | None
+    params: float | None = None
 
 
 def write_tables(plan: Plan, outcome: Sequence[Result]) -> tuple[Path, Path]:
@@ -110,6 +111,7 @@ def line_of(results: Sequence[Result]) -> Line:
         _mean_over_generations(found, "cluster_variety"),
         _mean_over_generations(found, "synapse_variety"),
         None if (error := _median([one.ensemble_test_error for one in last])) is None else 1 - error,
+        _median([one.best_params for one in last]),
     )
 
 

@@ -55,6 +55,9 @@ class Clock:
 class Listener:
     """Told what happens in a run; every method may be left as it is."""
 
+    def reading(self, done: int, images: int) -> None:
+        """Before anything else: so many of the data's images have been decoded."""
+
     def know(self, individuals: Sequence[Individual], elapsed: float) -> None:
         """A session begins: who was recorded in earlier ones, and the run's seconds so far."""
 

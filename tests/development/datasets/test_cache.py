@@ -44,6 +44,10 @@ def test_it_is_the_same_task(photos: Path, place: Path) -> None:
         assert isinstance(one.inputs, Mapped)
         assert torch.equal(one.inputs[:], other.inputs)
         assert torch.equal(one.labels, other.labels)
+    told: list[tuple[int, int]] = []
+    load_task(f"{photos}:size=4x6", seed=0, reading=lambda *so_far: told.append(so_far))
+    load_task(f"{photos}:size=4x6,cache={place / 'anew'}", seed=0, reading=lambda *so_far: told.append(so_far))
+    assert told == 2 * [(len(plain.train) + len(plain.validation) + len(plain.test),) * 2], "both ways of decoding tell"
     part = load_task(f"{photos}:size=4x6,cache={place},50%", seed=1)
     assert isinstance(part.train.inputs, Mapped)
     assert len(part.train) == len(plain.train) // 2

@@ -17,12 +17,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from heredity.development.datasets.images import Pixels, decode_into
+from heredity.development.datasets.images import Pixels, Reading, decode_into, silently
 from heredity.development.mapped import Mapped
 from heredity.errors import DataError
 
 
-def cached(files: Sequence[Path], called: Callable[[int], str], size: tuple[int, int] | None, folder: Path) -> Mapped:
+def cached(
+    files: Sequence[Path],
+    called: Callable[[int], str],
+    size: tuple[int, int] | None,
+    folder: Path,
+    reading: Reading = silently,
+) -> Mapped:
     """Images as `decode` gives them, but all of them RGB, and in a file in `folder`, which is made unless it is there.
 
     Raises:
@@ -42,7 +48,7 @@ def cached(files: Sequence[Path], called: Callable[[int], str], size: tuple[int,
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            decode_into(files, called, size, room)
+            decode_into(files, called, size, room, reading)
             with temporary.open("rb") as file:
                 noted.write_text(hashlib.file_digest(file, "sha256").hexdigest())
             temporary.replace(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from heredity.development.datasets.cache import cached
-from heredity.development.datasets.images import decode, file_names
+from heredity.development.datasets.images import Reading, decode, file_names, silently
 from heredity.development.datasets.options import Options
 from heredity.development.task import Split, Task, make_task
 from heredity.errors import DataError
@@ -29,8 +29,8 @@ SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 """Files that are taken for images; others are passed over."""
 
 
-def folder_task(folder: Path, options: Options, *, seed: int) -> Task:
-    """The task of a folder of images.
+def folder_task(folder: Path, options: Options, *, seed: int, reading: Reading = silently) -> Task:
+    """The task of a folder of images; `reading` is told how far decoding them is.
 
     Raises:
         DataError: there are no class folders, a class has no images, or an image cannot be used.
@@ -53,9 +53,9 @@ def folder_task(folder: Path, options: Options, *, seed: int) -> Task:
         ends.append(len(files))
     called = file_names(files, folder)
     if options.cache is None:
-        images = decode(files, called, options.size)
+        images = decode(files, called, options.size, reading)
     else:
-        images = cached(files, called, options.size, Path(options.cache))
+        images = cached(files, called, options.size, Path(options.cache), reading)
     everything = Split(images, torch.tensor(labels))
     splits = {
         kind: everything.take(slice(start, end)) for kind, start, end in zip(parts, [0, *ends], ends, strict=False)

@@ -26,11 +26,24 @@ Pixels = npt.NDArray[np.uint8]
 Room = Callable[[tuple[int, ...]], Pixels]
 """Gives an array of this shape, for images to be put into."""
 
+Reading = Callable[[int, int], None]
+"""Is told how many images have been decoded, of how many."""
+
+
+def silently(done: int, images: int) -> None:
+    """Tells nobody how far decoding is."""
+
+
 CHUNK = 64
 """Images that a thread decodes at a time."""
 
 
-def decode(sources: Sequence[Any], called: Callable[[int], str], size: tuple[int, int] | None = None) -> torch.Tensor:
+def decode(
+    sources: Sequence[Any],
+    called: Callable[[int], str],
+    size: tuple[int, int] | None = None,
+    reading: Reading = silently,
+) -> torch.Tensor:
     """Images as uint8 `(n, channels, h, w)`; a source is a file's path, its content, or an image of Pillow's.
 
     `called` names the source at a position, for messages. `size` is (height, width) to resize all to.
@@ -39,12 +52,16 @@ def decode(sources: Sequence[Any], called: Callable[[int], str], size: tuple[int
         DataError: one is missing or damaged, they are of more than one size, or too many for this machine's memory.
         InputError: Pillow is not installed.
     """
-    images, grey = decode_into(sources, called, size, _memory)
+    images, grey = decode_into(sources, called, size, _memory, reading)
     return torch.from_numpy(images[:, :1].copy() if grey else images)
 
 
 def decode_into(
-    sources: Sequence[Any], called: Callable[[int], str], size: tuple[int, int] | None, room: Room
+    sources: Sequence[Any],
+    called: Callable[[int], str],
+    size: tuple[int, int] | None,
+    room: Room,
+    reading: Reading = silently,
 ) -> tuple[Pixels, bool]:
     """Images as RGB `(n, 3, h, w)` in the room that there is for them, and whether all are grey; else see `decode`."""
     read = _reader(size)
@@ -75,8 +92,12 @@ def decode_into(
             grey = grey and image.ndim == 2
         return grey
 
+    all_grey = True
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return images, all(list(pool.map(fill, range(0, len(sources), CHUNK))))
+        for number, grey in enumerate(pool.map(fill, range(0, len(sources), CHUNK)), 1):
+            all_grey = all_grey and grey
+            reading(min(number * CHUNK, len(sources)), len(sources))
+    return images, all_grey
 
 
 def _memory(shape: tuple[int, ...]) -> Pixels:

@@ -14,6 +14,7 @@ from heredity.development.datasets.folder import folder_task
 from heredity.development.datasets.fsdd import SPEECH_OPTIONS, fsdd
 from heredity.development.datasets.given import as_task
 from heredity.development.datasets.hub import PREFIX, hub_task
+from heredity.development.datasets.images import Reading, silently
 from heredity.development.datasets.mnist import mnist
 from heredity.development.datasets.options import Options, known_options, parse
 from heredity.development.datasets.stl10 import stl10
@@ -31,13 +32,14 @@ DATASETS: dict[str, Callable[[int, str | Path | None], Task]] = {
 """Data sets that `--data` knows by name."""
 
 
-def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None) -> Task:
+def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None, reading: Reading = silently) -> Task:
     """The task of a data reference, each with options behind a colon (see `options`).
 
     A name of `DATASETS`; the path of a folder of class folders; parquet files, `train.parquet,test.parquet`; a data set
     on a hub, `hub:owner/name`; or `file.py:callable` or `package.module:callable`, which gives what `as_task` takes. A
     folder with the name of a data set is reached as `./mnist`. `data_dir` (else the environment's HEREDITY_DATA) says
-    where data sets by name lie. Splits that the data does not have are drawn, seeded by `seed`.
+    where data sets by name lie. Splits that the data does not have are drawn, seeded by `seed`. `reading` is told how
+    many images of a folder have been decoded.
 
     Raises:
         DataError: the data is missing, damaged or cannot be learnt from.
@@ -45,13 +47,13 @@ def load_task(reference: str, *, seed: int, data_dir: str | Path | None = None) 
     """
     place, options = parse(reference)
     try:
-        task = _load(place, options, seed, data_dir)
+        task = _load(place, options, seed, data_dir, reading)
     except OSError as error:
         raise DataError.of(f"to be able to read {place}", f"{type(error).__name__}: {error}", "check it") from error
     return task if options.share is None else _subset(task, options.share, seed, reference)
 
 
-def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) -> Task:
+def _load(place: str, options: Options, seed: int, data_dir: str | Path | None, reading: Reading) -> Task:
     if place == "fsdd":
         options.allow(*SPEECH_OPTIONS, form=place)
         return fsdd(seed, data_dir, options)
@@ -66,7 +68,7 @@ def _load(place: str, options: Options, seed: int, data_dir: str | Path | None) 
         return parquet_task([Path(path) for path in place.split(",")], options, seed=seed, name=place)
     if Path(place).is_dir():
         options.allow("size", "cache", "augment", form="a folder of images")
-        return folder_task(Path(place), options, seed=seed)
+        return folder_task(Path(place), options, seed=seed, reading=reading)
     if ":" not in place and "/" in place:
         remedy = "check the path; parquet files end in .parquet, hub names begin with hub:"
         raise InputError.of(f"a folder {place}", "none", remedy)
