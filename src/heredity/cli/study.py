@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from heredity.cli.anatomy import console_for_tables, table_of
+from heredity.cli.fronts import show_fronts
 from heredity.cli.quantities import show_count, show_share
 from heredity.errors import BusyError
 from heredity.reproduce.page import write_page
@@ -52,10 +53,13 @@ def conclude(plan: Plan) -> None:
     """The study in a table, what was chosen, what was not run, and where everything is."""
     outcome = plan.outcome()
     tables, page = write_tables(plan, outcome), write_page(plan, outcome)
-    table = table_of(*COLUMNS)
-    for line in summary(outcome):
-        table.add_row(*_cells(line))
-    console_for_tables().print(table)
+    if plan.study.shows == "fronts":
+        show_fronts(outcome)
+    else:
+        table = table_of(*COLUMNS)
+        for line in summary(outcome):
+            table.add_row(*_cells(line))
+        console_for_tables().print(table)
     for curve in plan.study.curves:
         known = [name.replace("_", " ") for name in curve.points if name != "generation"]
         print(f"{curve.name}: {', '.join(known)} ({curve.origin}){f'; {curve.note}' if curve.note else ''}")

@@ -16,12 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from heredity.anatomy.body import anatomy_of
+from heredity.api.genes import inheritance_of
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.ensemble import Ensemble
 from heredity.development.task import Split, Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
+from heredity.genes.distribution import Theta
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.account import Spent, spent
@@ -34,7 +36,8 @@ class Row(Struct, frozen=True):
 
     Synapses and kernels are counted as the papers do; efficiencies are the ancestor's over its own. `storage_bytes`:
     see `heredity.measures.size.storage`. `train_flops` is what its training took, `seconds` what its development did,
-    `elapsed` the run's clock, in seconds, when it was recorded.
+    `elapsed` the run's clock, in seconds, when it was recorded. What culture weighed and how soft it was (temperature)
+    are None where it was not taught.
     """
 
     study: str
@@ -57,6 +60,8 @@ class Row(Struct, frozen=True):
     seconds: float
     elapsed: float
     train_flops: float | None = None
+    culture_weight: float | None = None
+    culture_temperature: float | None = None
 
 
 class Generation(Struct, frozen=True):
@@ -65,10 +70,10 @@ class Generation(Struct, frozen=True):
     `best_latency_ms` is what onnxruntime takes for one example with the dense network that the best is deployed as: in
     it absent synapses are zeros, and only filters that are gone save time. None where the study does not take it.
 
-    Varieties are mean Jaccard distances of pairs, None of fewer than two. `computed`: how many seconds the development
-    of everybody took up to here, whatever the workers, and `computed_flops` what their training took; `elapsed` is the
-    run's clock. `ensemble` errors are those of the mean of all members' answers, where the study wants them. None, too,
-    of what an earlier version did not measure.
+    Varieties are mean Jaccard distances of pairs, None of fewer than two, and where constructors differ. `computed`:
+    how many seconds the development of everybody took up to here, whatever the workers, and `computed_flops` what
+    their training took; `elapsed` is the run's clock. `ensemble` errors are those of the mean of all members' answers,
+    where the study wants them. None, too, of what an earlier version did not measure.
     """
 
     study: str
@@ -109,11 +114,14 @@ class Generation(Struct, frozen=True):
 
 
 class Measured(Struct, frozen=True):
-    """What a study knows of a run."""
+    """What a study knows of a run. `thetas`: what its genes were drawn from, by generation from 1 on, and what the last
+    generation has made of it; empty where there are no genes.
+    """
 
     rows: tuple[Row, ...]
     generations: tuple[Generation, ...]
     settings: dict[str, Any]
+    thetas: tuple[Theta, ...] = ()
 
 
 def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ensemble: bool = False) -> Measured:
@@ -140,8 +148,7 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
                 own.append(_row(individual, organism, whose, (rows or own or [None])[0]))
             rows += own
             if own:
-                genomes, masks = [o.genome for o in organisms], [o.masks for o in organisms]
-                varieties = mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
+                varieties = _varieties(organisms)
                 best = min(range(len(own)), key=lambda k: (own[k].val_error, own[k].synapses, own[k].individual))
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
                 so_far = spent(until)
@@ -150,7 +157,22 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
                     val_error, test_error = (_error_together(organisms, task, s) for s in (task.validation, task.test))
                     one = replace(one, ensemble_val_error=val_error, ensemble_test_error=test_error)
                 generations.append(one)
-    return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings)
+    return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings, _thetas(run))
+
+
+def _thetas(run: Run) -> tuple[Theta, ...]:
+    if run.settings.strategy != "dual_inheritance":
+        return ()
+    inheritance = inheritance_of(run)
+    return (*inheritance.thetas, inheritance.theta)
+
+
+def _varieties(organisms: Sequence[Organism]) -> tuple[float | None, float | None]:
+    """By clusters and by synapses, which only networks of one constructor can have in common."""
+    genomes, masks = [organism.genome for organism in organisms], [organism.masks for organism in organisms]
+    if any(genome.constructor != genomes[0].constructor for genome in genomes):
+        return None, None
+    return mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
 
 
 def _error_together(organisms: Sequence[Organism], task: Task, split: Split) -> float:
@@ -179,6 +201,7 @@ def read_test_errors(run: Run, task: Task) -> None:
 def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], first: Row | None) -> Row:
     """An individual; `first` is the ancestor's row, None for the ancestor itself."""
     birth, anatomy, known = individual.birth, anatomy_of(organism.genome), individual.measures
+    culture = birth.recipe.culture
     synapses, kernels = encoded_synapses(anatomy, organism.masks), encoded_kernels(anatomy, organism.masks)
     return Row(
         **whose,
@@ -197,6 +220,8 @@ def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], f
         train_flops=individual.train_flops,
         seconds=individual.seconds,
         elapsed=individual.elapsed,
+        culture_weight=culture and culture.weight,
+        culture_temperature=culture and culture.temperature,
     )
 
 

@@ -19,6 +19,7 @@ STUDY = Study(
         "Choosing who is right where others are wrong makes members that an ensemble gains from.",
     ),
     strategy="neuroevolution",
+    shows="growth",
     settings={},
     paper={"steps": (5000, 500), "members": 10, "kept": 3},
     best={},

@@ -17,17 +17,21 @@ const MEASURES = {
   computed: { name: "computing time, s", write: duration, scale: 1 },
 };
 
-const CHARTS = facts.grows ? [
-  ["accuracy", "generation"], ["ensemble_accuracy", "generation"], ["params", "generation"], ["accuracy", "params"],
-  ["accuracy", "computed"], ["ensemble_accuracy", "computed"], ["accuracy", "computed_flops"], ["params", "computed_flops"],
-] : [
-  ["accuracy", "generation"], ["accuracy", "architectural_efficiency"],
-  ["architectural_efficiency", "generation"], ["cluster_efficiency", "generation"],
-  ["storage_bytes", "generation"], ["accuracy", "storage_bytes"],
-  ["cluster_variety", "generation"], ["synapse_variety", "generation"],
-  ["latency_ms", "architectural_efficiency"], ["latency_ms", "cluster_efficiency"],
-  ["accuracy", "params"], ["params", "generation"], ["accuracy", "computed"], ["architectural_efficiency", "computed"],
-];
+const CHARTS = {
+  growth: [
+    ["accuracy", "generation"], ["ensemble_accuracy", "generation"], ["params", "generation"], ["accuracy", "params"],
+    ["accuracy", "computed"], ["ensemble_accuracy", "computed"], ["accuracy", "computed_flops"], ["params", "computed_flops"],
+  ],
+  fronts: [["accuracy", "generation"], ["params", "generation"], ["accuracy", "computed"]],
+  efficiencies: [
+    ["accuracy", "generation"], ["accuracy", "architectural_efficiency"],
+    ["architectural_efficiency", "generation"], ["cluster_efficiency", "generation"],
+    ["storage_bytes", "generation"], ["accuracy", "storage_bytes"],
+    ["cluster_variety", "generation"], ["synapse_variety", "generation"],
+    ["latency_ms", "architectural_efficiency"], ["latency_ms", "cluster_efficiency"],
+    ["accuracy", "params"], ["params", "generation"], ["accuracy", "computed"], ["architectural_efficiency", "computed"],
+  ],
+}[facts.shows];
 
 function times(value) {
   return `${value < 100 ? Number(value.toPrecision(3)) : count(value)}x`;
@@ -64,19 +68,19 @@ fill("lines", facts.lines.length ? table("Arms of the study", [
   { title: "arm", kind: "text", cell: named },
   { title: "seeds", kind: "minor", cell: (line) => String(line.seeds) },
   { title: "generations", cell: (line) => String(line.generations) },
-  { title: "weights", grown: true, cell: (line) => written("params", line.params) },
-  { title: "architectural efficiency", grown: false, cell: (line) => times(line.architectural_efficiency) },
-  { title: "cluster efficiency", grown: false, cell: (line) => times(line.cluster_efficiency) },
-  { title: "storage", grown: false, kind: "minor", cell: (line) => count(line.storage_bytes) },
+  { title: "weights", among: ["growth", "fronts"], cell: (line) => written("params", line.params) },
+  { title: "architectural efficiency", among: ["efficiencies"], cell: (line) => times(line.architectural_efficiency) },
+  { title: "cluster efficiency", among: ["efficiencies"], cell: (line) => times(line.cluster_efficiency) },
+  { title: "storage", among: ["efficiencies"], kind: "minor", cell: (line) => count(line.storage_bytes) },
   { title: "one example", kind: "minor", cell: (line) => written("latency_ms", line.latency_ms) },
   { title: "ancestor's", kind: "minor", cell: (line) => written("latency_ms", line.ancestor_latency_ms) },
   { title: "ancestor", kind: "minor", cell: (line) => written("accuracy", line.ancestor_accuracy) },
   { title: "accuracy", cell: (line) => written("accuracy", line.accuracy) },
   { title: "ensemble", kind: "minor", cell: (line) => written("ensemble_accuracy", line.ensemble_accuracy) },
-  { title: "efficiency within 2 points", grown: false, cell: (line) => times(line.accepted) },
-  { title: "variety by clusters", kind: "minor", cell: (line) => written("cluster_variety", line.cluster_variety) },
-  { title: "variety by synapses", kind: "minor", cell: (line) => written("synapse_variety", line.synapse_variety) },
-].filter(({ grown = facts.grows }) => grown === facts.grows), facts.lines) : h("p", {}, "Nothing was run yet."));
+  { title: "efficiency within 2 points", among: ["efficiencies"], cell: (line) => times(line.accepted) },
+  { title: "variety by clusters", among: ["efficiencies", "growth"], kind: "minor", cell: (line) => written("cluster_variety", line.cluster_variety) },
+  { title: "variety by synapses", among: ["efficiencies", "growth"], kind: "minor", cell: (line) => written("synapse_variety", line.synapse_variety) },
+].filter(({ among }) => !among || among.includes(facts.shows)), facts.lines) : h("p", {}, "Nothing was run yet."));
 fill("missing", facts.missing.length ? table("Arms that were not run", [
   { title: "arm", kind: "text", cell: ({ arm }) => arm },
   { title: "", kind: "text wrap", cell: ({ says }) => says },

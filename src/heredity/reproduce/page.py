@@ -9,9 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from heredity.report.page import assembled, asset
+from heredity.reproduce.fronts import fronts, median_front
+from heredity.reproduce.learners import learnt
 from heredity.reproduce.measure import Generation
 from heredity.reproduce.plan import Plan, Result
-from heredity.reproduce.records import Missing, Point, Series, StudyFacts
+from heredity.reproduce.records import Dot, Missing, Point, Series, StudyFacts
 from heredity.reproduce.tables import by_arm, not_run, summary
 from heredity.store.files import write_atomically
 
@@ -29,13 +31,13 @@ def write_page(plan: Plan, outcome: Sequence[Result]) -> Path:
 
 def render(told: StudyFacts) -> str:
     """The page as HTML."""
-    scripts = [asset("kit.js"), asset("drawing.js"), _own("page.js")]
+    scripts = [asset("kit.js"), asset("drawing.js"), _own("page.js"), _own("fronts.js")]
     return assembled(told, title=f"{told.title}, reproduced by heredity", body=_own("page.html"), scripts=scripts)
 
 
 def facts(plan: Plan, outcome: Sequence[Result]) -> StudyFacts:
     """All that the page says."""
-    study = plan.study
+    study, of_fronts = plan.study, plan.study.shows == "fronts"
     return StudyFacts(
         title=study.title,
         version=version("heredity"),
@@ -45,17 +47,20 @@ def facts(plan: Plan, outcome: Sequence[Result]) -> StudyFacts:
         data=plan.data,
         claims=study.claims,
         lines=tuple(summary(outcome)),
-        series=tuple(map(series_of, by_arm(outcome))),
+        series=tuple(series_of(results, of_fronts=of_fronts) for results in by_arm(outcome)),
         curves=study.curves,
         choices=study.choices,
         missing=tuple(Missing(arm.name, arm.says) for arm in not_run(plan, outcome)),
-        grows=study.strategy == "neuroevolution",
+        shows=study.shows,
+        fronts=(*fronts(outcome, "networks"), *fronts(outcome, "seconds")) if of_fronts else (),
+        learnt=tuple(learnt(outcome)),
     )
 
 
-def series_of(results: Sequence[Result]) -> Series:
-    """One arm with one preset, over its seeds."""
+def series_of(results: Sequence[Result], *, of_fronts: bool = False) -> Series:
+    """One arm with one preset, over its seeds; in a study of fronts with everybody who lived."""
     arm = results[0].part.arm
+    seeds = [result.measured.rows for result in results] if of_fronts else []
     return Series(
         arm.name,
         results[0].part.preset,
@@ -64,6 +69,8 @@ def series_of(results: Sequence[Result]) -> Series:
         tuple(result.part.name for result in results),
         points([result.measured.generations for result in results]),
         results[0].measured.settings,
+        tuple(Dot(row.generation, row.params, row.test_error) for rows in seeds for row in rows),
+        median_front(seeds),
     )
 
 

@@ -18,10 +18,9 @@ from heredity.api.names import strategy_settings
 from heredity.errors import InputError, StoreError
 from heredity.reproduce.measure import Measured, measure
 from heredity.reproduce.study import (
-    SEEDS,
     SMOKE_DATA,
     SMOKE_GENERATIONS,
-    SMOKE_MODEL,
+    SMOKE_SEEDS,
     Arm,
     Preset,
     Scale,
@@ -79,12 +78,12 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
-            raise InputError.of("at least 1 seed", self.seeds, f"leave --seeds out for {SEEDS[self.scale]}")
+            raise InputError.of("at least 1 seed", self.seeds, f"leave --seeds out for {self._usual_seeds}")
 
     @property
     def parts(self) -> list[Part]:
         """What was asked for: seed by seed, so that there is something of every arm early."""
-        seeds = range(SEEDS[self.scale] if self.seeds is None else self.seeds)
+        seeds = range(self._usual_seeds if self.seeds is None else self.seeds)
         return [Part(arm, preset, seed) for seed in seeds for preset in self.presets for arm in self.arms]
 
     def generations(self, part: Part) -> int:
@@ -123,7 +122,7 @@ class Plan:
             resume(folder.path, listener=listener, data_dir=self.data_dir, export=False).store.close()
         else:
             evolve(
-                SMOKE_MODEL if self.scale == "smoke" else part.arm.model,
+                self.study.smoke_model if self.scale == "smoke" else part.arm.model,
                 self._data(part),
                 strategy=self.study.strategy,
                 strategy_options=options,
@@ -169,6 +168,10 @@ class Plan:
                 seeds = sorted(int(seed) for path in paths if (seed := path.stem.rpartition("-")[2]).isdecimal())
                 parts += [Part(arm, preset, seed) for seed in seeds]
         return [Result(part, read_json(self._measured(part), Measured)) for part in parts if self.is_measured(part)]
+
+    @property
+    def _usual_seeds(self) -> int:
+        return SMOKE_SEEDS if self.scale == "smoke" else self.study.seeds
 
     @property
     def _workers(self) -> int | None:

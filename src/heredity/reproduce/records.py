@@ -6,7 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from heredity.reproduce.study import Choice, Curve, Preset
+from heredity.reproduce.fronts import Front
+from heredity.reproduce.learners import Learnt
+from heredity.reproduce.study import Choice, Curve, Preset, Shows
 from heredity.reproduce.tables import Line
 
 
@@ -18,8 +20,19 @@ class Point(Struct, frozen=True):
     measures: dict[str, tuple[float, float, float]]
 
 
+class Dot(Struct, frozen=True, array_like=True):
+    """An individual: its generation, weights and test error."""
+
+    generation: int
+    params: int
+    error: float
+
+
 class Series(Struct, frozen=True):
-    """An arm with a preset: its points by generation, its seeds' runs, and the settings that differ from a default."""
+    """An arm with a preset: its points by generation, its seeds' runs, and the settings that differ from a default.
+
+    In a study of fronts also all individuals of all seeds, and the steps of the median front: weights, test error.
+    """
 
     arm: str
     preset: Preset
@@ -28,6 +41,8 @@ class Series(Struct, frozen=True):
     runs: tuple[str, ...]
     points: tuple[Point, ...]
     settings: dict[str, Any]
+    individuals: tuple[Dot, ...] = ()
+    front: tuple[tuple[int, float], ...] = ()
 
 
 class Missing(Struct, frozen=True):
@@ -38,7 +53,7 @@ class Missing(Struct, frozen=True):
 
 
 class StudyFacts(Struct, frozen=True):
-    """A study as its page shows it; where networks grow (`grows`), nobody asks for how much smaller they are."""
+    """A study as its page shows it."""
 
     title: str
     version: str
@@ -52,4 +67,6 @@ class StudyFacts(Struct, frozen=True):
     curves: tuple[Curve, ...]
     choices: tuple[Choice, ...]
     missing: tuple[Missing, ...]
-    grows: bool = False
+    shows: Shows = "efficiencies"
+    fronts: tuple[Front, ...] = ()
+    learnt: tuple[Learnt, ...] = ()

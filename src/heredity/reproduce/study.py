@@ -13,6 +13,9 @@ from heredity.errors import InputError
 
 Preset = Literal["paper", "best"]
 Scale = Literal["smoke", "paper"]
+Shows = Literal["efficiencies", "growth", "fronts"]
+"""What a study is looked at for: how much smaller networks become, how much better by growing, or their fronts of error
+against weights."""
 
 
 class Arm(Struct, frozen=True):
@@ -61,7 +64,8 @@ class Study(Struct, frozen=True):
     """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both.
 
     In one that is `timed`, onnxruntime takes the time of the best of every generation; exporting it costs a second. In
-    one with an `ensemble`, the members of a generation are measured together too. `smoke` is what a smoke changes.
+    one with an `ensemble`, the members of a generation are measured together too. Each arm has so many `seeds`. `smoke`
+    is what a smoke changes, `smoke_model` whom it evolves.
     """
 
     name: str
@@ -77,6 +81,9 @@ class Study(Struct, frozen=True):
     timed: bool = True
     ensemble: bool = False
     strategy: str = "synthesis"
+    shows: Shows = "efficiencies"
+    seeds: int = 3
+    smoke_model: str = "lenet5"
     smoke: dict[str, Any] = field(default_factory=lambda: dict[str, Any](steps=(60, 20), ends_at=1.0))
 
     def options(self, arm: Arm, preset: Preset, scale: Scale) -> dict[str, Any]:
@@ -85,10 +92,7 @@ class Study(Struct, frozen=True):
         return {"preset": preset, **self.settings, **own, **arm.settings, **(self.smoke if scale == "smoke" else {})}
 
 
-SMOKE_MODEL, SMOKE_DATA, SMOKE_GENERATIONS = "lenet5", "digits", 2
-
-SEEDS: dict[Scale, int] = {"smoke": 1, "paper": 3}
-"""Seeds of each arm."""
+SMOKE_DATA, SMOKE_GENERATIONS, SMOKE_SEEDS = "digits", 2, 1
 
 
 def shares(clusters: float, synapses: float) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Tables for people of a study of fronts: with equal numbers of networks, with equal seconds, and culture's genes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from heredity.cli.anatomy import console_for_tables, table_of
+from heredity.cli.quantities import show_count, show_share
+from heredity.reproduce.fronts import WORST, Bound, Compared, fronts
+from heredity.reproduce.learners import learnt
+from heredity.reproduce.plan import Result
+
+Show = Callable[[float], str]
+
+
+def show_fronts(outcome: Sequence[Result]) -> None:
+    """What the front of every arm is worth, twice; then what culture's genes evolved to, where there are any."""
+    bounds: tuple[Bound, ...] = get_args(Bound)
+    for bound in bounds:
+        table = table_of(
+            *("arm", "preset", "seeds", bound, "hypervolume", "less the first arm's"),
+            *("smallest, weights", "of the ancestor's", "error", "less the first arm's", "ancestor's error"),
+        )
+        for front in fronts(outcome, bound):
+            table.add_row(
+                *(front.arm, front.preset, str(front.seeds), f"{front.limit:,.0f}"),
+                *(_ranged(front.hypervolume, _area), _difference(front.hypervolume, _area)),
+                *(_ranged(front.weights, show_count), _ranged(front.share, show_share)),
+                *(_ranged(front.error, show_share), _difference(front.error, show_share)),
+                show_share(front.ancestor_error.median),
+            )
+        console_for_tables().print(table)
+    print(
+        "medians over seeds (least .. largest); differences: means over seeds (95 % interval by the bootstrap); "
+        f"hypervolume: ln weights times error in %, to the ancestor's weights and {WORST:.0%} errors, higher is "
+        "better; smallest: with no more validation error than the ancestor; errors are on test"
+    )
+    genes = learnt(outcome)
+    if not genes:
+        return
+    table = table_of("arm", "preset", "seeds", "gene", "first", "last", "correlation with error")
+    for one in genes:
+        middle, least, largest = one.correlation or (None, None, None)
+        said = "" if middle is None else f"{middle:.2f} ({least:.2f} .. {largest:.2f})"
+        table.add_row(one.arm, one.preset, str(one.seeds), one.gene, f"{one.first:.3g}", f"{one.last:.3g}", said)
+    console_for_tables().print(table)
+    print(
+        "theta of the first generation, and after the last; correlation of ranks within generations, "
+        "below 0: who has more of it errs less"
+    )
+
+
+def _area(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _ranged(of: Compared, show: Show) -> str:
+    return show(of.median) if of.least == of.largest else f"{show(of.median)} ({show(of.least)} .. {show(of.largest)})"
+
+
+def _difference(of: Compared, show: Show) -> str:
+    if of.less_first is None:
+        return ""
+    return f"{show(of.less_first.mean)} ({show(of.less_first.low)} .. {show(of.less_first.high)})"
