@@ -63,6 +63,24 @@ def test_a_run_that_another_process_has_is_left_to_it(heredity: Heredity, tmp_pa
     assert (tmp_path / "study" / "measured" / "mnist-paper-0.json").exists()
 
 
+def test_a_study_of_genes_and_culture(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = names.STUDIES["dual-inheritance"]
+    monkeypatch.setitem(names.STUDIES, whole.name, replace(whole, smoke={"population": 4, "steps": (10, 5)}))
+    out = tmp_path / "study"
+    code, said, complaint = heredity("reproduce", "dual-inheritance", "--out", out)
+    assert (code, complaint) == (0, "")
+    heads = [line.split() for line in said.splitlines() if line.startswith("arm ")]
+    assert [head[3] for head in heads] == ["networks", "seconds", "gene"]
+    assert "recipe.culture.weight" in said
+    rows = (out / "table.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * 9
+    code, verified, _ = heredity("verify", out / "genes+culture-paper-0")
+    assert (code, verified) == (0, "9 individuals verified, 0 differences\n")
+    code, told, _ = heredity("genes", out / "genes+culture-paper-0")
+    assert code == 0
+    assert "model.fc1 in 8..600 log" in told
+
+
 def test_an_interruption_is_resumable(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

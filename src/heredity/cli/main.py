@@ -297,7 +297,7 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="synaptic-clusters, sexual-synthesis, gene-tagging, polyploidism or neuroevolution.",
+            help="synaptic-clusters, sexual-synthesis, gene-tagging, polyploidism, neuroevolution or dual-inheritance.",
             show_default=False,
         ),
     ],
@@ -308,7 +308,7 @@ def reproduce(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Instead of the arms' own data.", show_default=False)] = None,
     data_dir: DataDir = None,
-    seeds: Annotated[int | None, typer.Option(help="Of each arm; else 1 (smoke) or 3.", show_default=False)] = None,
+    seeds: Annotated[int | None, typer.Option(help="Of each arm; else 1 (smoke), 3 or 5.", show_default=False)] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes; 0 for none; else one a core (smoke: none).", show_default=False)
     ] = None,

@@ -7,12 +7,19 @@ from typing import get_args
 
 from heredity.anatomy.constructor import remedy
 from heredity.errors import InputError
-from heredity.reproduce import gene_tagging, neuroevolution, polyploidism, sexual_synthesis, synaptic_clusters
+from heredity.reproduce import (
+    dual_inheritance,
+    gene_tagging,
+    neuroevolution,
+    polyploidism,
+    sexual_synthesis,
+    synaptic_clusters,
+)
 from heredity.reproduce.study import Arm, Preset, Scale, Study
 
 STUDIES: dict[str, Study] = {
     module.STUDY.name: module.STUDY
-    for module in (synaptic_clusters, sexual_synthesis, gene_tagging, polyploidism, neuroevolution)
+    for module in (synaptic_clusters, sexual_synthesis, gene_tagging, polyploidism, neuroevolution, dual_inheritance)
 }
 """What `heredity reproduce` knows."""
 
