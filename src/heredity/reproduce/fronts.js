@@ -1,11 +1,14 @@
 /* The page of a study of fronts: everybody who lived, by error and weights, and what the arms' fronts are worth. */
 "use strict";
 
-/** A median with its range, and with the difference to the first arm where there is one. */
+/** A median, its range below it, and below that the difference to the first arm, each where there is one. */
 function compared({ median, least, largest, less_first: less }, write) {
   const signed = (value) => (value < 0 ? `−${write(-value)}` : `+${write(value)}`);
-  const range = least === largest ? "" : ` (${write(least)} .. ${write(largest)})`;
-  return `${write(median)}${range}${less ? `; ${signed(less.mean)} (${signed(less.low)} .. ${signed(less.high)})` : ""}`;
+  return [
+    h("div", {}, write(median)),
+    least === largest ? [] : h("div", {}, h("small", {}, `${write(least)} .. ${write(largest)}`)),
+    less ? h("div", {}, h("small", {}, `${signed(less.mean)} (${signed(less.low)} .. ${signed(less.high)})`)) : [],
+  ];
 }
 
 const BOUNDS = { networks: (limit) => `${count(limit)} networks`, seconds: (limit) => `${duration(limit)} of development` };
@@ -63,7 +66,7 @@ function cloudOf(series) {
 
 /** All arms' fronts; a dotted line where a published share of the ancestor's weights is. */
 function frontsFigure() {
-  const steps = drawn().filter(({ front }) => front.length).map((series) => stepsOf(series, { color: hue(series.kind), dash: look(series).dash }));
+  const steps = drawn().filter(({ front }) => front.length).map((series) => stepsOf(series, { color: hue(series.kind), dash: look(series).dash, width: series.preset === "best" ? 4 : 2 }));
   const ancestor = Math.max(...facts.series[0].individuals.filter(([generation]) => generation === 0).map(([, weights]) => weights));
   const highest = Math.max(...steps.flatMap(({ y }) => y));
   const published = beside().filter(({ points }) => points.share).flatMap((curve) => curve.points.share.map((share) => ({
@@ -82,7 +85,7 @@ function cloud(title, figure) {
 
 if (facts.shows === "fronts" && facts.series.length) {
   fill("fronts", frontTable("networks"), frontTable("seconds"), h("p", { class: "lead" },
-    "Medians over seeds, with ranges; after the semicolon the mean difference to the first arm, seed by seed, with its 95 % interval (bootstrap). ",
+    "Medians over seeds; below them ranges, and the mean difference to the first arm, seed by seed, with its 95 % interval (bootstrap). ",
     "Hypervolume: of ln weights and error in %, to the ancestor's weights and 50 %; higher is better. ",
     "Smallest: with no more validation error than the ancestor; test errors were read once, when all was chosen."),
   facts.learnt.length ? [learntTable(), h("p", { class: "lead" },
