@@ -1,6 +1,6 @@
 """The promise of the dial: the share that is asked for is the share that goes, and accuracy survives the removal.
 
-    python benchmarks/group_prior.py [--networks lenet-300-100 lenet5-caffe resnet20-half] [--seeds 0 1 2] [--out DIR]
+    python benchmarks/group_prior.py [--networks lenet-300-100 lenet5-caffe ...] [--seeds 0 1 2] [--out DIR]
 
 Each network and seed is an ordinary run of `group_pruning`: the ancestor, a clone for every share that learns under its
 prior, the same without that share, tuned; beside it clones that train just so without a prior. Then what a step costs
@@ -70,6 +70,7 @@ CASES: dict[str, Case] = {
     "lenet-300-100": Case("mnist", FOUR, (2500, 2500, 1250), 1.20),
     "lenet5-caffe": Case("mnist", FOUR, (2000, 2000, 1000), 1.05),
     "resnet20-half": Case("cifar10:20%", (0.5, 0.7), (1500, 1500, 750), 1.05, f"{__file__}:resnet20_half"),
+    "acoustic-mlp": Case("fsdd:connected", FOUR, (1000, 1000, 500), 1.05),
 }
 
 
