@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
-INSTALL := $(UV) pip install --python $(BIN)/python
+INSTALL := $(UV) pip install --compile-bytecode --python $(BIN)/python
 INSTALLED := .venv/.installed
 
 .PHONY: demo test check lock clean
