@@ -18,7 +18,7 @@ from heredity.anatomy.constructor import INSTANCE, describe, provide
 from heredity.api.adoption import adopt, ancestor_of
 from heredity.api.checks import check_fit, check_free, check_reach, choose_cost
 from heredity.api.deadline import Deadline
-from heredity.api.names import make_executor, make_strategy, strategy_settings
+from heredity.api.names import make_executor, strategy_of, strategy_settings
 from heredity.development.birth import Individual
 from heredity.development.datasets import as_task, load_task
 from heredity.development.datasets.images import Reading, silently
@@ -33,11 +33,9 @@ from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
 from heredity.run.run import Run
 from heredity.run.settings import RunSettings, check_horizon, read_settings
-from heredity.run.strategy import Horizon, Setting, Strategy
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
 from heredity.store.store import Store
-from heredity.variation.operator import Organism
 
 Model = str | nn.Module | Callable[..., nn.Module]
 Data = Any
@@ -127,7 +125,9 @@ def evolve(
         criterion=task.criterion.record(),
         classes=task.classes,
     )
-    beginning, adopted = _strategy(settings, task, _nobody), None  # which refuses what does not fit the network
+    # which refuses what does not fit the network
+    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
+    adopted = None
     if ancestor is not None:
         (birth,) = beginning.ask(None)
         adopted = ancestor_of(Path(ancestor), birth, task.digest)
@@ -239,26 +239,6 @@ def _closed_on_failure(run: Run) -> Generator[None]:
         raise
 
 
-def _nobody(individual: Individual) -> Organism:
-    raise LookupError(f"individual {individual.number} of a run that has not begun")
-
-
-def _strategy(settings: RunSettings, task: Task, organism: Callable[[Individual], Organism]) -> Strategy:
-    setting = Setting(
-        constructor=settings.constructor,
-        inputs=settings.inputs,
-        examples=len(task.train),
-        augmentation=task.augmentation,
-        seed=settings.seed,
-        horizon=Horizon(settings.generations, settings.budget_seconds),
-        cost=settings.cost,
-        targets=settings.targets,
-        workers=max(settings.workers, 1),
-        organism=organism,
-    )
-    return make_strategy(settings.strategy, settings.strategy_settings, setting)
-
-
 def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None, *, export: bool) -> None:
     """Runs the loop to its end, then measures and exports the front."""
     settings, folder = run.settings, run.folder
@@ -270,7 +250,9 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
         module=body.ancestor(settings.constructor, settings.inputs).module if handed_over else None,
         graph_bytes=settings.graph_bytes,
     )
-    strategy = _strategy(settings, task, run.store.organism)
+    strategy = strategy_of(
+        settings, examples=len(task.train), augmentation=task.augmentation, organism=run.store.organism
+    )
     run.store.blobs.clean()
     clock = Clock(run.store, started)
 

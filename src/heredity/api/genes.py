@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from heredity.api.names import make_strategy
-from heredity.development.birth import Individual
+from heredity.api.names import strategy_of
 from heredity.errors import InputError
 from heredity.run.run import Run
-from heredity.run.strategy import Horizon, Setting
 from heredity.strategies.dual_inheritance import DualInheritance
-from heredity.variation.operator import Organism
 
 
 def inheritance_of(run: Run) -> DualInheritance:
@@ -22,23 +19,8 @@ def inheritance_of(run: Run) -> DualInheritance:
         came = settings.strategy if individuals else "one without individuals"
         raise InputError.of("a run of dual_inheritance that has begun", came, "choose another folder")
     recipe = individuals[0].birth.recipe
-    setting = Setting(
-        settings.constructor,
-        settings.inputs,
-        examples=recipe.batch_size,  # all that genes know of the data: no batch has more
-        augmentation=recipe.augmentation,
-        seed=settings.seed,
-        horizon=Horizon(settings.generations, settings.budget_seconds),
-        cost=settings.cost,
-        targets=settings.targets,
-        workers=max(settings.workers, 1),
-        organism=_nobody,
-    )
-    strategy = make_strategy(settings.strategy, settings.strategy_settings, setting)
+    # all that genes know of the data is that no batch has more examples than there are
+    strategy = strategy_of(settings, examples=recipe.batch_size, augmentation=recipe.augmentation)
     assert isinstance(strategy, DualInheritance)  # noqa: S101  # which the name says
     strategy.replay(individuals)
     return strategy
-
-
-def _nobody(individual: Individual) -> Organism:
-    raise LookupError(f"weights of individual {individual.number}, which nobody needs who is not conceived")

@@ -10,17 +10,20 @@ import msgspec
 from msgspec.structs import fields
 
 from heredity.anatomy.constructor import remedy
+from heredity.development.birth import Individual
 from heredity.errors import InputError
 from heredity.executors.base import Executor, Nursery, OnBeat
 from heredity.executors.inline import Inline
 from heredity.executors.processes import Processes
-from heredity.run.strategy import Setting, Strategy
+from heredity.run.settings import RunSettings
+from heredity.run.strategy import Horizon, Setting, Strategy
 from heredity.strategies import dual_inheritance, generations, neuroevolution
 from heredity.strategies.descent import Descent, DescentSettings
 from heredity.strategies.dual_inheritance import DualInheritance, DualInheritanceSettings
 from heredity.strategies.generations import Generations, GenerationsSettings
 from heredity.strategies.group_pruning import GroupPruning, GroupPruningSettings
 from heredity.strategies.neuroevolution import Neuroevolution, NeuroevolutionSettings
+from heredity.variation.operator import Organism
 
 
 class Known(NamedTuple):
@@ -87,6 +90,39 @@ def make_strategy(name: str, settings: dict[str, Any], setting: Setting) -> Stra
     known = STRATEGIES[name][settings.get("preset", DEFAULT)]
     own = {key: value for key, value in settings.items() if key != "preset"}
     return known.make(setting, _converted(own, known.settings, name))
+
+
+def strategy_of(
+    settings: RunSettings,
+    *,
+    examples: int,
+    augmentation: tuple[str, ...],
+    organism: Callable[[Individual], Organism] | None = None,
+) -> Strategy:
+    """The strategy of a run, by its settings and by what it knows of the data.
+
+    Without `organism` there are no weights at hand: it refuses what makes no sense, and is told, but conceives nobody.
+
+    Raises:
+        InputError: see the strategy.
+    """
+    setting = Setting(
+        constructor=settings.constructor,
+        inputs=settings.inputs,
+        examples=examples,
+        augmentation=augmentation,
+        seed=settings.seed,
+        horizon=Horizon(settings.generations, settings.budget_seconds),
+        cost=settings.cost,
+        targets=settings.targets,
+        workers=max(settings.workers, 1),
+        organism=organism or _nobody,
+    )
+    return make_strategy(settings.strategy, settings.strategy_settings, setting)
+
+
+def _nobody(individual: Individual) -> Organism:
+    raise LookupError(f"weights of individual {individual.number}, which are not at hand")
 
 
 def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> msgspec.Struct:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -236,6 +236,6 @@ class Loop:
                 self.listener.timed(self._individuals[individual.number])
 
 
-def _architecture(genome: Genome) -> tuple[str, tuple[tuple[str, int], ...]]:
-    """What a network computes with, whatever its weights: constructor and number of clusters by family."""
-    return digest(genome.constructor), tuple(genome.sizes.items())
+def _architecture(genome: Genome) -> Hashable:
+    """What a network computes with, whatever its weights: constructor, blocks and number of clusters by family."""
+    return digest(genome.constructor), genome.blocks, tuple(genome.sizes.items())
