@@ -48,8 +48,10 @@ def rows_of(told: Sequence[Told], seconds: float = 1.0, **more: Any) -> tuple[Ro
     )
 
 
-def result(arm: str, seed: int, told: Sequence[Told], *, data: str = "digits", seconds: float = 1.0) -> Result:
-    part = Part(Arm(arm, arm, data, 1), "paper", seed)
+def result(
+    arm: str, seed: int, told: Sequence[Told], *, data: str = "digits", kind: str = "", seconds: float = 1.0
+) -> Result:
+    part = Part(Arm(arm, arm, data, 1, kind=kind), "paper", seed)
     return Result(part, Measured(rows_of(told, seconds), (), {}))
 
 
@@ -120,6 +122,25 @@ def test_arms_are_compared_at_the_least_computing_time() -> None:
     slow, quick = fronts(outcome, "seconds")
     assert (slow.limit, quick.limit) == (5, 5)
     assert (slow.weights.median, quick.weights.median) == (100, 2)
+
+
+def test_the_error_within_so_many_weights_is_that_of_who_errs_least_on_validation_there() -> None:
+    told: list[Told] = [FIRST, (100, 0.2, 0.3), (50, 0.3, 0.2), (200, 0.1, 0.05)]
+    outcome = [result("a", seed, told) for seed in range(2)]
+    least = [fronts(outcome, "networks", weights)[0].within for weights in (49, 50, 100, 200, None)]
+    assert [one and one.median for one in least] == [None, 0.2, 0.3, 0.05, None]
+
+
+def test_arms_of_one_kind_are_told_of_together_too() -> None:
+    outcome = [
+        *(result("a", seed, [FIRST, (100 + seed, 0.1, 0.1)], data="x", kind="held out") for seed in range(2)),
+        *(result("b", seed, [FIRST, (300 + seed, 0.1, 0.5)], data="y", kind="held out") for seed in range(2)),
+        result("c", 0, [FIRST], data="x", kind="alone"),
+    ]
+    *each, together = fronts(outcome, "networks")
+    assert [one.arm for one in each] == ["a", "c", "b"], "arms of the same data stand together"
+    assert (together.arm, together.seeds, together.weights.less_first) == ("held out", 4, None)
+    assert (together.weights.least, together.weights.median, together.weights.largest) == (100, 200.5, 301)
 
 
 def test_an_interval_holds_the_mean_of_normal_differences() -> None:

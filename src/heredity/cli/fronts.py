@@ -7,30 +7,25 @@ from typing import get_args
 
 from heredity.cli.anatomy import console_for_tables, table_of
 from heredity.cli.quantities import show_count, show_share
-from heredity.reproduce.fronts import WORST, Bound, Compared, fronts
+from heredity.reproduce.fronts import WORST, Bound, Compared, Front, fronts
 from heredity.reproduce.learners import learnt
 from heredity.reproduce.plan import Result
 
 Show = Callable[[float], str]
+Columns = list[tuple[str, Callable[[Front], str]]]
+"""Titles, and what stands below them of each front."""
 
 
-def show_fronts(outcome: Sequence[Result]) -> None:
-    """What the front of every arm is worth, twice; then what culture's genes evolved to, where there are any."""
+def show_fronts(outcome: Sequence[Result], within: int | None) -> None:
+    """What the front of every arm is worth, twice; then what culture's genes evolved to, where there are any.
+
+    The least error `within` so many weights is told, too.
+    """
     bounds: tuple[Bound, ...] = get_args(Bound)
     for bound in bounds:
-        table = table_of(
-            *("arm", "preset", "seeds", bound, "hypervolume", "less the first arm's"),
-            *("smallest, weights", "of the ancestor's", "error", "less the first arm's", "ancestor's error"),
-        )
-        for front in fronts(outcome, bound):
-            table.add_row(
-                *(front.arm, front.preset, str(front.seeds), f"{front.limit:,.0f}"),
-                *(_ranged(front.hypervolume, _area), _difference(front.hypervolume, _area)),
-                *(_ranged(front.weights, show_count), _ranged(front.share, show_share)),
-                *(_ranged(front.error, show_share), _difference(front.error, show_share)),
-                show_share(front.ancestor_error.median),
-            )
-        console_for_tables().print(table)
+        found = fronts(outcome, bound, within)
+        _show(found, bound, [*WORTH, *([] if within is None else _within(within))])
+        _show(found, bound, SMALLEST)
     print(
         "medians over seeds (least .. largest); differences: means over seeds (95 % interval by the bootstrap); "
         f"hypervolume: ln weights times error in %, to the ancestor's weights and {WORST:.0%} errors, higher is "
@@ -51,15 +46,45 @@ def show_fronts(outcome: Sequence[Result]) -> None:
     )
 
 
+def _within(weights: int) -> Columns:
+    return [
+        (f"error within {weights:,} weights", lambda front: _ranged(front.within, show_share)),
+        ("less the first arm's", lambda front: _difference(front.within, show_share)),
+    ]
+
+
+def _show(found: Sequence[Front], bound: Bound, columns: Columns) -> None:
+    table = table_of("arm", "preset", "seeds", bound, *(title for title, _ in columns))
+    for front in found:
+        whose = front.arm, front.preset, str(front.seeds), f"{front.limit:,.0f}"
+        table.add_row(*whose, *(cell(front) for _, cell in columns))
+    console_for_tables().print(table)
+
+
 def _area(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _ranged(of: Compared, show: Show) -> str:
+def _ranged(of: Compared | None, show: Show) -> str:
+    if of is None:
+        return "nobody"
     return show(of.median) if of.least == of.largest else f"{show(of.median)} ({show(of.least)} .. {show(of.largest)})"
 
 
-def _difference(of: Compared, show: Show) -> str:
-    if of.less_first is None:
+def _difference(of: Compared | None, show: Show) -> str:
+    if of is None or of.less_first is None:
         return ""
     return f"{show(of.less_first.mean)} ({show(of.less_first.low)} .. {show(of.less_first.high)})"
+
+
+WORTH: Columns = [
+    ("hypervolume", lambda front: _ranged(front.hypervolume, _area)),
+    ("less the first arm's", lambda front: _difference(front.hypervolume, _area)),
+]
+SMALLEST: Columns = [
+    ("smallest, weights", lambda front: _ranged(front.weights, show_count)),
+    ("of the ancestor's", lambda front: _ranged(front.share, show_share)),
+    ("error", lambda front: _ranged(front.error, show_share)),
+    ("less the first arm's", lambda front: _difference(front.error, show_share)),
+    ("ancestor's", lambda front: show_share(front.ancestor_error.median)),
+]

@@ -54,7 +54,7 @@ def conclude(plan: Plan) -> None:
     outcome = plan.outcome()
     tables, page = write_tables(plan, outcome), write_page(plan, outcome)
     if plan.study.shows == "fronts":
-        show_fronts(outcome)
+        show_fronts(outcome, plan.study.within)
     else:
         table = table_of(*COLUMNS)
         for line in summary(outcome):

@@ -34,10 +34,16 @@ def _arm(name: str, says: str, settings: dict[str, Any], *, small: bool = False)
 
 
 def _further(
-    name: str, says: str, settings: dict[str, Any] | None = None, *, data: str = DATA, model: str = MODEL
+    name: str,
+    says: str,
+    settings: dict[str, Any] | None = None,
+    *,
+    data: str = DATA,
+    model: str = MODEL,
+    kind: str = "",
 ) -> Arm:
     """One that is run when asked for: genes and culture, but for what it is there for."""
-    return Arm(name, f"genes and culture; {says}", data, GENERATIONS, settings or {}, model, usual=False)
+    return Arm(name, f"genes and culture; {says}", data, GENERATIONS, settings or {}, model, kind=kind, usual=False)
 
 
 STUDY = Study(
@@ -51,6 +57,7 @@ STUDY = Study(
     ),
     strategy="dual_inheritance",
     shows="fronts",
+    within=60_000,
     seeds=5,
     timed=False,
     smoke_model="lenet-300-100",
@@ -71,7 +78,12 @@ STUDY = Study(
         ),
         _further("tdnn", "the ancestor is a small time-delay network", model="tdnn"),
         *(
-            _further(f"without-{speaker}", f"{speaker} is heard in the test alone", data=f"{DATA},speaker={speaker}")
+            _further(
+                f"without-{speaker}",
+                f"{speaker} is heard in the test alone",
+                data=f"{DATA},speaker={speaker}",
+                kind="leave one speaker out",
+            )
             for speaker in SPEAKERS
         ),
         _further("mnist", "on MNIST", {"batch_size": 64}, data="mnist", model="lenet5-caffe"),

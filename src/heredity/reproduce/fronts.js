@@ -24,6 +24,7 @@ function frontTable(bound) {
     { title: "smallest, weights", cell: ({ weights }) => compared({ ...weights, less_first: null }, count) },
     { title: "of the ancestor's", cell: ({ share }) => compared(share, perCent) },
     { title: "its test error", cell: ({ error }) => compared(error, perCent) },
+    ...(facts.within === null ? [] : [{ title: `error within ${count(facts.within)} weights`, cell: ({ within }) => (within ? compared(within, perCent) : "–") }]),
     { title: "ancestor's", kind: "minor", cell: ({ ancestor_error: error }) => compared({ ...error, less_first: null }, perCent) },
   ], facts.fronts.filter((front) => front.bound === bound))];
 }

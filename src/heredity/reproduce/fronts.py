@@ -55,7 +55,9 @@ class Front(Struct, frozen=True):
 
     `hypervolume` is the area between the front and the reference (the ancestor's weights, 50 % errors), of natural
     logarithms of weights times errors in per cent: higher is better. `weights` are those of the smallest network with
-    no more validation error than the ancestor, a `share` of the ancestor's; `error` and `ancestor_error` are on test.
+    no more validation error than the ancestor, a `share` of the ancestor's; `error` and `ancestor_error` are on test,
+    and so is `within`: of who errs least on validation within so many weights as the study says, None where some seed
+    has nobody.
     """
 
     arm: str
@@ -68,18 +70,28 @@ class Front(Struct, frozen=True):
     share: Compared
     error: Compared
     ancestor_error: Compared
+    within: Compared | None = None
 
 
-def fronts(outcome: Sequence[Result], bound: Bound) -> list[Front]:
-    """A front for every arm and preset; arms are compared with others of the same preset, data and ancestor."""
+def fronts(outcome: Sequence[Result], bound: Bound, within: int | None = None) -> list[Front]:
+    """A front for every arm and preset; arms are compared with others of the same preset, data and ancestor.
+
+    Then one for all arms of a kind together, where their data differ; `within` is a study's.
+    """
     found: list[Front] = []
     groups: dict[tuple[str, ...], list[list[Result]]] = {}
+    kinds: dict[tuple[str, str], list[list[Result]]] = {}
     for results in by_arm(outcome):
         part = results[0].part
         groups.setdefault((part.preset, part.arm.data, part.arm.model), []).append(results)
+        kinds.setdefault((part.preset, part.arm.kind), []).append(results)
     for arms in groups.values():
-        limit = min(_spent(result.measured.rows, bound) for results in arms for result in results)
-        found += [_front(results, arms[0], bound, limit) for results in arms]
+        limit = _least(arms, bound)
+        found += [_front(results[0].part.arm.name, results, arms[0], bound, limit, within) for results in arms]
+    for (_, kind), arms in kinds.items():
+        if kind and len({results[0].part.arm.data for results in arms}) > 1:
+            everybody = [result for results in arms for result in results]
+            found.append(_front(kind, everybody, everybody, bound, _least(arms, bound), within))
     return found
 
 
@@ -141,20 +153,38 @@ MEASURES: dict[str, Callable[[Sequence[Row]], float]] = {
 """What is compared of the rows of a run, the ancestor being the first."""
 
 
-def _front(results: Sequence[Result], first: Sequence[Result], bound: Bound, limit: float) -> Front:
-    own, others = (
-        {result.part.seed: _within(result.measured.rows, bound, limit) for result in of} for of in (results, first)
+def _front(
+    name: str, results: Sequence[Result], first: Sequence[Result], bound: Bound, limit: float, within: int | None
+) -> Front:
+    own, others = ([(r.part.seed, _within(r.measured.rows, bound, limit)) for r in of] for of in (results, first))
+
+    def compared(measure: Callable[[Sequence[Row]], float]) -> Compared:
+        values = [(seed, measure(rows)) for seed, rows in own]
+        base = {} if results is first else {seed: measure(rows) for seed, rows in others}
+        plain = [value for _, value in values]
+        differences = [value - base[seed] for seed, value in values if seed in base]
+        return Compared(statistics.median(plain), min(plain), max(plain), bootstrapped(differences))
+
+    everywhere = within is not None and all(row.params <= within for _, rows in own for row in front(rows)[:1])
+    return Front(
+        name,
+        results[0].part.preset,
+        len(own),
+        bound,
+        limit,
+        **{measure: compared(function) for measure, function in MEASURES.items()},
+        within=compared(lambda rows: _best_within(rows, within)) if within and everywhere else None,
     )
-    compared: dict[str, Compared] = {}
-    for name, measure in MEASURES.items():
-        values = {seed: measure(rows) for seed, rows in own.items()}
-        paired = [values[seed] - measure(others[seed]) for seed in own if seed in others]
-        less_first = None if results is first else bootstrapped(paired)
-        compared[name] = Compared(
-            statistics.median(values.values()), min(values.values()), max(values.values()), less_first
-        )
-    part = results[0].part
-    return Front(part.arm.name, part.preset, len(own), bound, limit, **compared)
+
+
+def _best_within(rows: Sequence[Row], weights: int) -> float:
+    """The test error of who errs least on validation within so many weights; 1 where there is nobody."""
+    found = [row for row in front(rows) if row.params <= weights]
+    return found[-1].test_error if found else 1.0
+
+
+def _least(arms: Sequence[Sequence[Result]], bound: Bound) -> float:
+    return min(_spent(result.measured.rows, bound) for results in arms for result in results)
 
 
 def _spent(rows: Sequence[Row], bound: Bound) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 from heredity.report.page import assembled, asset
-from heredity.reproduce.fronts import fronts, median_front
+from heredity.reproduce.fronts import Bound, fronts, median_front
 from heredity.reproduce.learners import learnt
 from heredity.reproduce.measure import Generation
 from heredity.reproduce.plan import Plan, Result
@@ -52,8 +53,9 @@ def facts(plan: Plan, outcome: Sequence[Result]) -> StudyFacts:
         choices=study.choices,
         missing=tuple(Missing(arm.name, arm.says) for arm in not_run(plan, outcome)),
         shows=study.shows,
-        fronts=(*fronts(outcome, "networks"), *fronts(outcome, "seconds")) if of_fronts else (),
+        fronts=tuple(f for bound in get_args(Bound) for f in fronts(outcome, bound, study.within)) if of_fronts else (),
         learnt=tuple(learnt(outcome)),
+        within=study.within,
     )
 
 

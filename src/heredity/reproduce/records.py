@@ -70,3 +70,4 @@ class StudyFacts(Struct, frozen=True):
     shows: Shows = "efficiencies"
     fronts: tuple[Front, ...] = ()
     learnt: tuple[Learnt, ...] = ()
+    within: int | None = None

@@ -22,8 +22,8 @@ class Arm(Struct, frozen=True):
     """One way to evolve: settings of the strategy over the study's own, on these data.
 
     `generations` follow the ancestor. With the preset best these are `briefly` many, and data are `amply`, where given.
-    Arms of one `kind` are drawn in one colour. Those that are not `usual` are run when asked for by name; those that
-    are `small` are what a study's smoke consists of.
+    Arms of one `kind` are drawn in one colour; what fronts of different data are worth is told together, too. Those
+    that are not `usual` are run when asked for by name; those that are `small` are what a study's smoke consists of.
     """
 
     name: str
@@ -64,8 +64,9 @@ class Study(Struct, frozen=True):
     """A published experiment. `paper` and `best` are settings of the presets, over `settings`, which are of both.
 
     In one that is `timed`, onnxruntime takes the time of the best of every generation; exporting it costs a second. In
-    one with an `ensemble`, the members of a generation are measured together too. Each arm has so many `seeds`. `smoke`
-    is what a smoke changes, `smoke_model` whom it evolves.
+    one with an `ensemble`, the members of a generation are measured together too. Each arm has so many `seeds`. Of a
+    study of fronts the least error `within` so many weights is told. `smoke` is what a smoke changes, `smoke_model`
+    whom it evolves.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Study(Struct, frozen=True):
     ensemble: bool = False
     strategy: str = "synthesis"
     shows: Shows = "efficiencies"
+    within: int | None = None
     seeds: int = 3
     smoke_model: str = "lenet5"
     smoke: dict[str, Any] = field(default_factory=lambda: dict[str, Any](steps=(60, 20), ends_at=1.0))
