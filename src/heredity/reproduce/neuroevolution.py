@@ -102,7 +102,7 @@ STUDY = Study(
         Choice(
             "the preset best",
             "images mirrored and moved, weight decay .005, a rate that falls to the end, two lines of four members, "
-            "1,000 steps each a generation, co-evolution unless an arm says otherwise",
+            "800 steps each a generation, co-evolution unless an arm says otherwise",
             "chosen before any run: not measured yet",
         ),
     ),

@@ -105,7 +105,7 @@ BEST: dict[str, Any] = {
     "lines": 2,
     "members": 4,
     "kept": 2,
-    "steps": (4000, 1000),
+    "steps": (4000, 800),
     "planned": 12,
     "selection": "coevolution",
     "annealed": True,
