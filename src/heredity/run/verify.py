@@ -18,7 +18,7 @@ from heredity.development.develop import conceive, planned_flops, validation_err
 from heredity.development.task import Task
 from heredity.executors.worker import prepared
 from heredity.measures import sizes_of
-from heredity.measures.size import blocks_bytes, synapses
+from heredity.measures.size import synapses
 from heredity.run.run import Run
 from heredity.variation.operator import mask_digest, weights_digest
 
@@ -57,8 +57,6 @@ def _differences(
     organism = run.store.organism(individual)
     anatomy = anatomy_of(organism.genome)
     found = {**sizes_of(anatomy, run.settings.graph_bytes), "synapses": float(synapses(anatomy, organism.masks))}
-    if recorded.get("bytes") == found["bytes"] - blocks_bytes(anatomy):  # as was recorded before blocks were counted
-        found["bytes"] = recorded["bytes"]
     found["val_error"] = validation_error(build(organism.genome, organism.tensors), task)
     if "test_error" in recorded:
         network = organism.deployed()
