@@ -283,6 +283,16 @@ if (facts.generations.length) {
   fill("generations-lead", "Nobody was born.");
 }
 
+if (facts.genes.length && living.length) {
+  for (const gene of facts.genes) {
+    const chart = h("div", { class: "chart", role: "img", "aria-label": `${gene.name} of everybody, by generation; whoever is picked has it in the card` });
+    document.getElementById("gene-charts").append(h("figure", { class: "plot" }, h("h3", {}, capital(gene.name)), chart));
+    addChart(chart, () => geneFigure(gene), { picks: true });
+  }
+} else {
+  document.querySelectorAll("#genes, nav a[href='#genes']").forEach((element) => element.remove());
+}
+
 if (regularised.length) {
   fill("groups-lead", `${regularised.length} individuals were trained with a prior on the norms of their groups of weights: it pulls those that are not needed to zero, so that they can go without a loss.`);
   const changed = () => { captionGroups(); draws.forEach((draw) => draw()); };

@@ -25,6 +25,7 @@ from heredity.measures import UNITS
 from heredity.measures.flops import inference_flops
 from heredity.measures.latency import PROTOCOL
 from heredity.priors.reading import BINS, LARGEST_NORM, Setting
+from heredity.report.genes import genes_of
 from heredity.report.loading import loading
 from heredity.report.records import (
     AnatomyPart,
@@ -112,6 +113,7 @@ def facts(
         individuals=portraits,
         generations=generations(individuals, settings.cost),
         failures=failures(individuals),
+        genes=genes_of(individuals),
         anatomy=part,
         settings=msgspec.to_builtins(settings),
         latency_protocol=str(PROTOCOL),
@@ -209,6 +211,7 @@ def _portrait(
         if individual.developed
         else (),
         prior=prior_part(individual),
+        teachers=tuple(map(name_of, birth.teachers)),
         reason=individual.reason,
         refused=row.get("refused"),
     )

@@ -115,8 +115,12 @@ function memberFacts(one) {
     ["inference", one.inference_flops && `${count(one.inference_flops)} FLOPs`],
     ["born", `generation ${one.generation}`, h("small", {}, one.operator)],
     ["took", effort(one.spent)],
-    ["with its line", effort(one.line), h("small", {}, `${forebears([one]).size} individuals`)],
+    ["with its line", effort(one.line), h("small", {}, forebears([one]).size > 1 ? `${forebears([one]).size} individuals` : "itself alone")],
   ]));
+}
+
+function taughtBy({ teachers }) {
+  return teachers.length ? [["taught by", teachers.flatMap((id, k) => (k ? [", ", linkTo(id)] : [linkTo(id)]))]] : [];
 }
 
 function clusterBars(one) {
@@ -175,8 +179,9 @@ function showMember(one) {
     one.reason === undefined ? [] : h("p", { class: "failed-text" }, `Failed: ${one.reason}`),
     one.refused === undefined ? [] : h("p", { class: "failed-text" }, `Not exported: ${one.refused}`),
     memberFacts(one),
+    facts.genes.length ? [h("h4", {}, "Built and trained with"), h("dl", { class: "facts" }, terms([...expressions(one), ...taughtBy(one)]))] : [],
     one.loading.length ? [h("h4", {}, "How to load it"), one.loading.map(snippet)] : [],
-    facts.anatomy.families.length ? [h("h4", {}, "Clusters kept of the ancestor’s"), clusterBars(one)] : [],
+    facts.anatomy.families.length ? [h("h4", {}, "Clusters beside the ancestor’s"), clusterBars(one)] : [],
     one.tensors.length ? tensorTable(one) : [],
     h("h4", {}, "Line of descent"),
     descentList(one));

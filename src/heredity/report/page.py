@@ -22,7 +22,7 @@ from heredity.report.records import Facts
 from heredity.run.run import Run
 from heredity.store.files import write_atomically
 
-SCRIPTS = ("kit.js", "members.js", "page.js", "drawing.js", "priors.js", "charts.js")
+SCRIPTS = ("kit.js", "members.js", "page.js", "drawing.js", "priors.js", "genes.js", "charts.js")
 
 
 def write_report(run: Run) -> Path:

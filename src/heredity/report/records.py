@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from heredity.genes.gene import Value
 from heredity.report.loading import Snippet
 from heredity.run.account import Spent
 
@@ -27,12 +28,20 @@ class PriorPart(Struct, frozen=True):
     curves: tuple[tuple[float, ...], ...] = ()
 
 
+class GenePart(Struct, frozen=True):
+    """A gene, and what it says of each individual, in their order; None where it says nothing."""
+
+    name: str
+    values: tuple[Value | None, ...]
+
+
 class Portrait(Struct, frozen=True, omit_defaults=True):
     """One individual. `clusters` counts those of each family, in the anatomy's order of families.
 
     `spent` is what it took to make, `line` the same of its whole line of descent; `inference_flops` are those of an
-    answer. `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front. A failed
-    newborn has a `reason` and no measures; `refused` says why a member could not be exported.
+    answer. `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front;
+    `teachers` are whom it learnt from. A failed newborn has a `reason` and no measures; `refused` says why a member
+    could not be exported.
     """
 
     id: str
@@ -48,6 +57,7 @@ class Portrait(Struct, frozen=True, omit_defaults=True):
     tensors: tuple[tuple[int, ...], ...] = ()
     loading: tuple[Snippet, ...] = ()
     prior: PriorPart | None = None
+    teachers: tuple[str, ...] = ()
     reason: str | None = None
     refused: str | None = None
 
@@ -147,6 +157,7 @@ class Facts(Struct, frozen=True):
     individuals: tuple[Portrait, ...]
     generations: tuple[Generation, ...]
     failures: tuple[Failure, ...]
+    genes: tuple[GenePart, ...]
     anatomy: AnatomyPart
     settings: dict[str, Any]
     latency_protocol: str
