@@ -70,7 +70,8 @@ def test_a_study_of_genes_and_culture(heredity: Heredity, tmp_path: Path, monkey
     code, said, complaint = heredity("reproduce", "dual-inheritance", "--out", out)
     assert (code, complaint) == (0, "")
     heads = [line.split() for line in said.splitlines() if line.startswith("arm ")]
-    assert [head[3] for head in heads] == ["networks", "seconds", "gene"]
+    assert [head[3] for head in heads] == ["networks", "networks", "seconds", "seconds", "gene"]
+    assert said.count("error within 60,000 weights") == 2
     assert "recipe.culture.weight" in said
     rows = (out / "table.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 * 9

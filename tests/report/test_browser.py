@@ -116,6 +116,7 @@ def test_at_a_desk(opened: Open, finished: Run) -> None:
         for cost in ("macs", "bytes", "latency_ms"):
             page.locator(f"input[name=cost][value={cost}]").check(force=True)
         page.locator("#everybody summary").click()
+        page.wait_for_selector("#everybody tbody tr")  # the table is made when the browser tells that it was opened
         assert page.locator("#everybody tbody tr").count() == 7
         assert page.locator(".js-plotly-plot").count() == 6
         assert stays_within(page)
