@@ -62,8 +62,8 @@ TRIALS, TOLERATED, SMALLEST = 7, 0.2, 0.01
 
 GRID = {"mixture": (0.03, 0.1, 0.3, 1.0), "group-lasso": (3e-5, 1e-4, 3e-4, 1e-3), "l2": (1e-4, 3e-4, 1e-3, 3e-3)}
 GRID_PEER = (1e-5, 3e-5, 1e-4, 3e-4)
-"""Strengths that a pilot tries, as many of each; Torch-Pruning's in its own unit. On `lenet-300-100` the weakest change
-the error before the removal little, the strongest clearly."""
+"""Strengths that a pilot tries, as many of each; Torch-Pruning's in its own unit. On `lenet-300-100` the best of L2
+was at 1e-3 and that of Torch-Pruning at 1e-4, where grids ended before: they go on beyond these."""
 
 PILOT = (100, 101)
 """Its seeds."""

@@ -2,10 +2,10 @@
 
 Sources: Shinozaki, "DNN Optimization Based on Dual Inheritance Theory"; Shinozaki & Watanabe, ICASSP 2015.
 
-What an arm takes at preset paper: 200 networks of 400 steps, on batches of 32 utterances. A step of the ancestor is .03
-to .065 seconds of a core (32 milliseconds alone, 65 with augmentation and validation on a busy machine), of 48 units a
-layer .013, of 16 .009: 2,400 to 5,200 seconds of a core if everybody were as large as the ancestor, and smaller
-networks take less. The preset best has half of the networks, of three times the steps each.
+What an arm takes at preset paper: 200 networks of 400 steps, on batches of 32 utterances. A step of the ancestor is
+.042 to .065 seconds of a core, of 48 units a layer .018, of 16 .012 (process time, beside other work; lab/LOG.md):
+3,400 to 5,200 seconds of a core if everybody were as large as the ancestor, and smaller networks take less. No whole
+arm has been timed yet. The preset best has half of the networks, of three times the steps each.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ STUDY = Study(
             "training",
             "400 steps on 32 utterances for everybody, the ancestor too (best: 2,000 for the ancestor and 1,200 for "
             "others, of whom there are half as many); AdamW, one cycle",
-            "not published; an arm of 200 networks is to take half an hour to three quarters on two cores",
+            "not published; an arm of 200 networks is to take less than an hour on two cores",
         ),
         Choice(
             "genes",
