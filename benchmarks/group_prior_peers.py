@@ -11,6 +11,9 @@ TOLERATED points above that of a clone which trains for as many steps without an
 logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same ancestor,
 but for the arm that starts at random, which learns the ancestor's steps and its own in one.
 
+Norms of all arms are ranked in the same units, those of a dial (`heredity.priors.prior`). L2 and group lasso are the
+textbook's: sums over groups of squares, and of Euclidean norms.
+
 Of Torch-Pruning there are its plain magnitude pruning, and its pruner that trains for sparse groups first. Rows are in
 OUT/NETWORK.csv; arms and seeds that are there are not run again.
 """
@@ -62,8 +65,7 @@ TRIALS, TOLERATED, SMALLEST = 7, 0.2, 0.01
 
 GRID = {"mixture": (0.03, 0.1, 0.3, 1.0), "group-lasso": (3e-5, 1e-4, 3e-4, 1e-3), "l2": (1e-4, 3e-4, 1e-3, 3e-3)}
 GRID_PEER = (1e-5, 3e-5, 1e-4, 3e-4)
-"""Strengths that a pilot tries, as many of each; Torch-Pruning's in its own unit. On `lenet-300-100` the best of L2
-was at 1e-3 and that of Torch-Pruning at 1e-4, where grids ended before: they go on beyond these."""
+"""Strengths that a pilot tries, as many of each; Torch-Pruning's in its own unit."""
 
 PILOT = (100, 101)
 """Its seeds."""
@@ -86,7 +88,8 @@ class Arm:
 STRENGTHS = {"mixture": 0.1, "group-lasso": 0.01, "l2": 0.1, "peer": 1e-3}
 
 MIXTURE = GroupPrior(strength=STRENGTHS["mixture"])
-LASSO = GroupPrior(kind="group-lasso", strength=STRENGTHS["group-lasso"])
+L2 = GroupPrior(kind="l2", norm="l2", strength=STRENGTHS["l2"])
+LASSO = GroupPrior(kind="group-lasso", norm="l2", strength=STRENGTHS["group-lasso"])
 
 ARMS: dict[str, Arm] = {
     "mixture": Arm(MIXTURE),
@@ -98,7 +101,7 @@ ARMS: dict[str, Arm] = {
     "mixture random start": Arm(MIXTURE, random=True),
     "group lasso": Arm(LASSO),
     "group lasso sized": Arm(replace(LASSO, sized=True)),
-    "l2": Arm(GroupPrior(kind="l2", strength=STRENGTHS["l2"])),
+    "l2": Arm(L2),
     "magnitude": Arm(),
     "torch-pruning": Arm(peer=0.0),
     "torch-pruning sparse": Arm(peer=STRENGTHS["peer"]),
@@ -142,7 +145,8 @@ def main() -> None:
 
 def of_pilot() -> dict[str, Arm]:
     """Every kind with every strength of its grid."""
-    arms = {f"{kind} {s:g}": Arm(GroupPrior(kind=kind, strength=s)) for kind, grid in GRID.items() for s in grid}
+    kinds = {"mixture": MIXTURE, "group-lasso": LASSO, "l2": L2}
+    arms = {f"{k} {s:g}": Arm(replace(kinds[k], strength=s)) for k, grid in GRID.items() for s in grid}
     return arms | {f"torch-pruning {s:g}": Arm(peer=s) for s in GRID_PEER}
 
 
@@ -245,13 +249,12 @@ def regularised(job: Job, case: Case, start: Start, share: float, steps: int) ->
     if arm.random:
         constructor = first.genome.constructor
         first, steps = Founding(constructor, task.inputs).conceive([], seed), steps + case.steps[0]
+    ranking = tailored(GroupPrior(share=share), anatomy_of(first.genome), first.tensors)
     prior = arm.prior
     if prior is not None and arm.knows:
-        prior = replace(prior, share=share)
-    if prior is not None:
-        prior = tailored(prior, anatomy_of(first.genome), first.tensors)
+        prior = ranking = tailored(replace(prior, share=share), anatomy_of(first.genome), first.tensors)
     organism, error = grown(first, task, steps, seed, prior)
-    return organism, error, prior or tailored(GroupPrior(kind="l2"), anatomy_of(first.genome), first.tensors)
+    return organism, error, ranking
 
 
 def reduced(arm: Arm, trained: Any, share: float, shape: Sequence[int]) -> tuple[float, nn.Module]:

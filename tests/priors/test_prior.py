@@ -10,6 +10,8 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
+from heredity.measures.expected import Cost
+from heredity.measures.size import macs, params
 from heredity.priors.boundary import boundary
 from heredity.priors.densities import DENSITIES, Family
 from heredity.priors.dial import Dial
@@ -58,6 +60,23 @@ def test_units_are_mean_norms(anatomy: Anatomy, weights: dict[str, torch.Tensor]
     assert units == pytest.approx({name: float(own.mean()) for name, own in norms.items()}, rel=1e-5)
     silent = {**weights, "conv1.weight": weights["conv1.weight"] * 0, "conv1.bias": weights["conv1.bias"] * 0}
     assert units_of(groups_of(anatomy, "rows"), silent, "l1")["conv1"] == 1.0
+
+
+@pytest.mark.parametrize("cost", ["params", "macs", "clusters"])
+def test_with_a_dial_units_are_also_as_the_root_of_what_families_cost(
+    anatomy: Anatomy, weights: dict[str, torch.Tensor], cost: Cost
+) -> None:
+    groups = groups_of(anatomy)
+    units = units_of(groups, weights, "rms", Dial(anatomy, cost))
+    norms = norms_by_family(groups, groups.norms(weights, "rms"))
+    size = {"params": params, "macs": macs, "clusters": lambda a: sum(a.sizes.values())}[cost]
+    ratios = []
+    for name, own in norms.items():
+        saved = size(anatomy) - size(anatomy.select({name: np.array([0])}))  # all but one go
+        ratios.append((units[name] / own.mean()) ** 2 / (saved * len(own) / (len(own) - 1)))
+    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-4)
+    relative = np.concatenate([own / units[name] for name, own in norms.items()])
+    assert relative.mean() == pytest.approx(1, rel=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

@@ -47,6 +47,11 @@ class Dial:
         """The largest share that can go: all groups but one of every family."""
         return self._gone(dict.fromkeys(self._counts, 1))
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """By family: the share of the cost that its groups are part of, other families being whole."""
+        return {name: self._gone({name: 0}) for name in self._counts}
+
     def check(self, share: float) -> None:
         """Refuses a share that cannot go.
 

@@ -12,6 +12,10 @@ Units. Norms of layers do not compare, so w_g may be measured in its family's `u
 its weights' squares at one unit, so that whatever the norm, the layer and the size of its groups a Gaussian at zero
 pulls each weight by lambda w/sigma^2, as weight decay does.
 
+Where a share of a cost has to go, units are also as the root of what all groups of their family cost. Then w_g^2 is a
+group's share of its layer's squares per cost: of two groups that mean as much to their layers, the one goes that saves
+more. With units of means alone, cheap layers were thinned as far as dear ones (lab log, 2026-11-26).
+
 The dial. Given a `share` of a cost, nothing else of the mixture is: what goes and what stays if groups below some norm
 t make up this share (`dial.py`) says where the components are, and t where their boundary:
 
@@ -163,8 +167,8 @@ class Given:
 def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Tensor]) -> GroupPrior | None:
     """The prior of a network as it is born; None where nothing in it can go.
 
-    Units, unless given, are what norms are now. Mixtures are fitted that are to be, one for all families to all norms.
-    A share is at most what can go.
+    Units, unless given, are what norms are now and, where a share has to go, what families cost. Mixtures are fitted
+    that are to be, one for all families to all norms. A share is at most what can go.
 
     Raises:
         InputError: see `GroupPrior.check`.
@@ -172,11 +176,11 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     if not anatomy.families:
         return None
     groups = groups_of(anatomy, prior.members)
-    units = prior.units or units_of(groups, weights, prior.norm)
-    prior = replace(prior, units=units)
+    dial = None if prior.share is None else Dial(anatomy, prior.cost, prior.constant)
+    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.norm, dial))
     prior.check(groups)
-    if prior.share is not None:
-        most = Dial(anatomy, prior.cost, prior.constant).most
+    if dial is not None:
+        most = dial.most
         return replace(prior, share=min(prior.share, most)) if most > 0 else None
     if prior.fitted:
         norms = groups.norms(weights, prior.norm) / prior.scales(groups)[0]
@@ -187,11 +191,21 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     return prior
 
 
-def units_of(groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm) -> dict[str, float]:
-    """By family: the mean norm of its groups, as units; those of a family without any weight are 1."""
+def units_of(
+    groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm, dial: Dial | None = None
+) -> dict[str, float]:
+    """By family: the mean norm of its groups, as units; those of a family without any weight are 1.
+
+    With a dial, they are also as the root of what the family costs; over all groups the mean is one unit still.
+    """
     norms = groups.norms(weights, norm)
     means = {name: float(norms[own].mean()) for name, own in groups.families.items()}
-    return {name: mean if mean > 1e-6 else 1.0 for name, mean in means.items()}
+    units = {name: mean if mean > 1e-6 else 1.0 for name, mean in means.items()}
+    if dial is None:
+        return units
+    roots = {name: math.sqrt(max(cost, 1e-6)) for name, cost in dial.costs.items()}
+    whole = sum(size / roots[name] for name, size in groups.sizes.items()) / groups.count
+    return {name: unit * roots[name] * whole for name, unit in units.items()}
 
 
 def norms_by_family(groups: Groups, norms: torch.Tensor) -> Norms:
