@@ -176,12 +176,12 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     if not anatomy.families:
         return None
     groups = groups_of(anatomy, prior.members)
-    dial = None if prior.share is None else Dial(anatomy, prior.cost, prior.constant)
-    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.norm, dial))
+    dial = Dial(anatomy, prior.cost, prior.constant)
+    units = prior.units or units_of(groups, weights, prior.norm, None if prior.share is None else dial)
+    prior = replace(prior, units=units)
     prior.check(groups)
-    if dial is not None:
-        most = dial.most
-        return replace(prior, share=min(prior.share, most)) if most > 0 else None
+    if prior.share is not None:
+        return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
     if prior.fitted:
         norms = groups.norms(weights, prior.norm) / prior.scales(groups)[0]
         of = {name: norms[own] for name, own in groups.families.items()}
