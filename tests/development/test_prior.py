@@ -8,7 +8,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.development.loop import train
-from heredity.development.prior import Pull
+from heredity.development.prior import RENEWED, Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split
 from heredity.errors import DevelopmentError, InputError
@@ -115,6 +115,32 @@ def test_the_pull_rises(network: nn.Module, anatomy: Anatomy) -> None:
     assert found[0] < 0.01 * found[2]
     assert found[1] == pytest.approx(found[2] / 4, rel=0.02)
     assert found[2] == pytest.approx(found[3])
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max"])
+def test_a_force_holds_for_some_steps_and_no_longer_than_a_reading(
+    network: nn.Module, anatomy: Anatomy, norm: Norm
+) -> None:
+    """Where norms have doubled between two steps, slopes tell: those of group lasso by l2 are w/||w||."""
+    pull = Pull(GroupPrior(kind="group-lasso", norm=norm, strength=1.0, settled=0.0), anatomy, network)
+    weight, found = network.get_parameter("fc1.weight"), list[torch.Tensor]()
+    steps = [*(0.001 * step for step in range(RENEWED + 1)), 0.5, 0.501, 0.9]
+    for step, progress in enumerate(steps):
+        for each in network.parameters():
+            each.grad = torch.zeros_like(each)
+        pull(progress)
+        assert weight.grad is not None
+        found.append(weight.grad.clone())
+        if step in (0, RENEWED, len(steps) - 2):
+            with torch.no_grad():
+                for each in network.parameters():
+                    each.mul_(2)
+    held = 2.0 if norm in ("l2", "rms") else 1.0  # forces are factors of the weights, which have doubled
+    for step in range(1, RENEWED):
+        assert torch.allclose(found[step], held * found[0], rtol=1e-5)
+    for step, (_, anew) in enumerate(zip(steps, found, strict=True)):
+        if step == RENEWED or steps[step] in (0.5, 0.9):
+            assert torch.allclose(anew, found[0], rtol=1e-4), "a norm's gradient does not depend on its size"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])

@@ -81,7 +81,7 @@ def test_the_pull_is_the_gradient(case: tuple[Anatomy, Weights], members: Member
     own = NORMS[norm] if isinstance(norm, str) else one_cubic
     (torch.stack([own(group) for group in by_hand(anatomy, leaves, members)]) @ slopes).backward()
     gradients = {name: torch.ones_like(weight) for name, weight in weights.items()}
-    groups.pull(weights, gradients, norm, groups.norms(weights, norm), slopes)
+    groups.pull(weights, gradients, norm, groups.forces(weights, norm, groups.norms(weights, norm), slopes))
     for name, gradient in gradients.items():
         expected = leaves[name].grad
         expected = torch.zeros_like(gradient) if expected is None else expected
@@ -95,7 +95,7 @@ def test_groups_that_are_zero_are_not_pulled(norm: Norm) -> None:
     weights = {name: torch.zeros(anatomy.shapes[name]) for name in anatomy.parameters}
     gradients = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     norms = groups.norms(weights, norm)
-    groups.pull(weights, gradients, norm, norms, torch.ones(groups.count))
+    groups.pull(weights, gradients, norm, groups.forces(weights, norm, norms, torch.ones(groups.count)))
     assert norms.max() <= math.sqrt(SMOOTH) * (1 + 1e-6)
     assert all(not gradient.any() for gradient in gradients.values())
 

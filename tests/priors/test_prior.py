@@ -48,7 +48,7 @@ def test_units_make_a_gaussian_at_zero_weight_decay(
     norms = groups.norms(weights, norm)
     slopes = prior.penalty(groups).slope(norms / units) * counts / units
     gradients = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    groups.pull(weights, gradients, norm, norms, slopes)
+    groups.pull(weights, gradients, norm, groups.forces(weights, norm, norms, slopes))
     for name in ("conv2.weight", "fc1.weight", "fc2.bias"):
         assert torch.allclose(gradients[name], weights[name] / 0.09, rtol=1e-4, atol=1e-6), name
 

@@ -1,6 +1,7 @@
 """A group prior at work in a training: each step it adds its gradient to the loss's.
 
-The gradient is analytic (`heredity.priors`): a norm of each group, a slope by each norm, and a pass over the weights.
+The gradient is analytic (`heredity.priors`): a norm of each group, a slope by each norm, from these a factor of each
+weight, and a pass over the weights. Factors are found anew every `RENEWED` steps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ ZERO = 0.01
 
 INSISTENCE = 2.0
 """By what lambda grows from one reading to the next while somebody who has to go is not at zero."""
+
+RENEWED = 4
+"""Steps for which a force holds. Norms change little meanwhile, and finding it takes some ninety small operations: a
+fifth of what a step of a small network takes."""
 
 
 class Pull:
@@ -44,6 +49,8 @@ class Pull:
         self._dial = Dial(anatomy, prior.cost, prior.constant)
         self._setting: Setting | None = None
         self._insistence = 1.0
+        self._forces: dict[str, torch.Tensor] = {}
+        self._steps = 0
         self.readings: list[Reading] = []
         if prior.share is not None:
             self._dial.check(prior.share)
@@ -51,10 +58,27 @@ class Pull:
     @torch.no_grad()
     def __call__(self, progress: float) -> None:
         """Adds its gradient to those of the weights."""
+        if self._steps % RENEWED == 0 or self._due(progress):
+            self._renew(progress)
+        self._steps += 1
+        gradients = {name: self._weights[name].grad for name in self._forces}
+        self._groups.pull(self._weights, gradients, self._prior.norm, self._forces)
+
+    def finish(self) -> tuple[Reading, ...]:
+        """All readings, one of the end of the training among them."""
+        norms = self._groups.norms(self._weights, self._prior.norm) / self._units
+        return *self.readings, read(1.0, norms, self._setting)
+
+    def _due(self, progress: float) -> bool:
+        """Whether norms and dial are to be read."""
+        return not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES
+
+    def _renew(self, progress: float) -> None:
+        """Finds the forces of this moment; reads norms, and turns the dial, where that is due."""
         prior = self._prior
         norms = self._groups.norms(self._weights, prior.norm)
         relative = norms / self._units
-        if not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES:
+        if self._due(progress):
             if not bool(relative.isfinite().all()):
                 raise DevelopmentError(f"diverged: weights are not finite when {progress:.0%} of the training is done")
             if prior.kind == "mixture":
@@ -62,13 +86,8 @@ class Pull:
             self.readings.append(read(progress, relative, self._setting))
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
         slopes = self._penalty.slope(relative) * self._counts
-        gradients = {name: weight.grad for name, weight in self._weights.items()}
-        self._groups.pull(self._weights, gradients, prior.norm, norms, slopes.mul_(self._strength * rising))
-
-    def finish(self) -> tuple[Reading, ...]:
-        """All readings, one of the end of the training among them."""
-        norms = self._groups.norms(self._weights, self._prior.norm) / self._units
-        return *self.readings, read(1.0, norms, self._setting)
+        slopes *= self._strength * rising
+        self._forces = self._groups.forces(self._weights, prior.norm, norms, slopes)
 
     def _turn(self, progress: float, norms: torch.Tensor) -> None:
         """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet.

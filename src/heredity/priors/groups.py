@@ -11,7 +11,6 @@ A weight may be of two groups, of the cluster that it makes and of the one that 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -133,38 +132,48 @@ class Groups:
             total = total / self.elements
         return total.add_(SMOOTH).sqrt_() if norm in ("l2", "rms") else total
 
+    def forces(
+        self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm, norms: torch.Tensor, slopes: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """What slopes `(groups,)` by these norms mean for the weights of every tensor; what `pull` makes gradients of.
+
+        For l2 and rms it is a factor of the weights, for l1 of their signs, for others the gradient itself: the
+        derivative of a norm by a weight w is w/norm (l2), w/(n norm) (rms), sign(w) (l1), and that for the largest
+        alone (max).
+        """
+        if not isinstance(norm, str):
+            return self._own_forces(weights, norm, slopes)
+        if norm in ("l2", "rms"):
+            slopes = slopes / norms
+        if norm == "rms":
+            slopes = slopes / self.elements
+        found: dict[str, torch.Tensor] = {}
+        spread = self._spread(slopes)
+        tops = self._spread(norms) if norm == "max" else spread
+        for part, slope, top in zip(self.parts, spread, tops, strict=True):
+            if norm == "max":
+                weight = weights[part.name].detach()
+                slope = weight.sign().mul_(torch.where(weight.abs() == top, slope, 0.0))
+            found[part.name] = found[part.name] + slope if part.name in found else slope
+        return found
+
     def pull(
         self,
         weights: Mapping[str, torch.Tensor],
         gradients: Mapping[str, torch.Tensor | None],
         norm: Norm | OwnNorm,
-        norms: torch.Tensor,
-        slopes: torch.Tensor,
+        forces: Mapping[str, torch.Tensor],
     ) -> None:
-        """Adds to the gradients of weights what slopes `(groups,)` by these norms mean for each of them, in place.
-
-        Weights without a gradient are left alone. The derivative of a norm by a weight w is w/norm (l2), w/(n norm)
-        (rms), sign(w) (l1), and that for the largest alone (max).
-        """
-        if not isinstance(norm, str):
-            self._pull_own(weights, gradients, norm, slopes)
-            return
-        if norm in ("l2", "rms"):
-            slopes = slopes / norms
-        if norm == "rms":
-            slopes = slopes / self.elements
-        spread = self._spread(slopes)
-        tops = self._spread(norms) if norm == "max" else spread
-        for name, own in itertools.groupby(zip(self.parts, spread, tops, strict=True), lambda each: each[0].name):
-            weight = weights[name].detach()
+        """Adds forces to the gradients of weights, in place; weights without a gradient are left alone."""
+        for name, force in forces.items():
             if (gradient := gradients.get(name)) is None:
                 continue
-            if norm == "max":
-                for _, slope, top in own:
-                    gradient.addcmul_(weight.sign(), torch.where(weight.abs() == top, slope, 0.0))
+            if norm in ("l2", "rms"):
+                gradient.addcmul_(weights[name].detach(), force)
+            elif norm == "l1":
+                gradient.addcmul_(weights[name].detach().sign(), force)
             else:
-                factor = functools.reduce(torch.add, (slope for _, slope, _ in own))
-                gradient.addcmul_(weight.sign() if norm == "l1" else weight, factor)
+                gradient.add_(force)
 
     def _spread(self, values: torch.Tensor) -> list[torch.Tensor]:
         """Of every part what its positions' groups have of `(groups,)`, in the shape in which it meets the tensor.
@@ -186,19 +195,13 @@ class Groups:
                     parts.append(weights[name].index_select(dim, mine).movedim(dim, 0).reshape(self.sizes[family], -1))
         return torch.cat(parts, 1)
 
-    def _pull_own(
-        self,
-        weights: Mapping[str, torch.Tensor],
-        gradients: Mapping[str, torch.Tensor | None],
-        norm: OwnNorm,
-        slopes: torch.Tensor,
-    ) -> None:
+    def _own_forces(
+        self, weights: Mapping[str, torch.Tensor], norm: OwnNorm, slopes: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
         leaves = {name: weights[name].detach().requires_grad_() for name in self.places}
         with torch.enable_grad():
             found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
-        for name, more in zip(leaves, found, strict=True):
-            if (gradient := gradients.get(name)) is not None:
-                gradient.add_(more)
+        return dict(zip(leaves, found, strict=True))
 
 
 def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
