@@ -11,8 +11,8 @@ TOLERATED points above that of a clone which trains for as many steps without an
 logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same ancestor,
 but for the arm that starts at random, which learns the ancestor's steps and its own in one.
 
-Norms of all arms are ranked in the same units, those of a dial (`heredity.priors.prior`). L2 and group lasso are the
-textbook's: sums over groups of squares, and of Euclidean norms.
+L2 and group lasso are the textbook's: sums over groups of squares, and of Euclidean norms. Who goes after them is what
+`heredity.priors.prior` says of a cut, by norm and cost.
 
 Of Torch-Pruning there are its plain magnitude pruning, and its pruner that trains for sparse groups first. Rows are in
 OUT/NETWORK.csv; arms and seeds that are there are not run again.
@@ -249,7 +249,7 @@ def regularised(job: Job, case: Case, start: Start, share: float, steps: int) ->
     if arm.random:
         constructor = first.genome.constructor
         first, steps = Founding(constructor, task.inputs).conceive([], seed), steps + case.steps[0]
-    ranking = tailored(GroupPrior(share=share), anatomy_of(first.genome), first.tensors)
+    ranking = tailored(GroupPrior(kind="l2", share=share), anatomy_of(first.genome), first.tensors)
     prior = arm.prior
     if prior is not None and arm.knows:
         prior = ranking = tailored(replace(prior, share=share), anatomy_of(first.genome), first.tensors)

@@ -196,6 +196,9 @@ def test_a_prior_is_tailored_to_the_network_it_is_for(anatomy: Anatomy, weights:
     found = tailored(GroupPrior(mixtures={"": TWO, "fc1": TWO}, fitted=True), anatomy, weights)
     assert found is not None
     assert found.units == units_of(groups, weights, "rms")
+    dialled, cut = (tailored(GroupPrior(kind=kind, share=0.5), anatomy, weights) for kind in ("mixture", "l2"))
+    assert getattr(dialled, "units", None) == found.units
+    assert getattr(cut, "units", None) == units_of(groups, weights, "rms", Dial(anatomy, "params"))
     norms = groups.norms(weights, "rms") / found.scales(groups)[0]
     own = groups.families["fc1"]
     rest = torch.cat([norms[: own.start], norms[own.stop :]])

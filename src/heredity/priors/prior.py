@@ -12,10 +12,6 @@ Units. Norms of layers do not compare, so w_g may be measured in its family's `u
 its weights' squares at one unit, so that whatever the norm, the layer and the size of its groups a Gaussian at zero
 pulls each weight by lambda w/sigma^2, as weight decay does.
 
-Where a share of a cost has to go, units are also as the root of what all groups of their family cost. Then w_g^2 is a
-group's share of its layer's squares per cost: of two groups that mean as much to their layers, the one goes that saves
-more. With units of means alone, cheap layers were thinned as far as dear ones (lab log, 2026-11-26).
-
 The dial. Given a `share` of a cost, nothing else of the mixture is: what goes and what stays if groups below some norm
 t make up this share (`dial.py`) says where the components are, and t where their boundary:
 
@@ -26,6 +22,11 @@ The dial is read anew `CHANGES` times a training: groups compete for the places 
 the training it is open who is needed, and lambda rises with the square of the time, because what is at zero never comes
 back; from then on it grows while somebody below t is not at zero yet. The patent's hyperparameters are set by hand;
 that they follow from the share is the reading here.
+
+The cut. Other kinds know of no share: one only says who goes at the end. Layers do not find their balance in training
+then, so that units are also as the root of what all groups of a family cost: w_g^2 is a group's share of its layer's
+squares per cost, and of two groups that mean as much to their layers the one goes that saves more. With units of means
+alone such a cut left one of a hundred units of a cheap layer (lab log, 2026-11-26).
 """
 
 from __future__ import annotations
@@ -167,8 +168,8 @@ class Given:
 def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Tensor]) -> GroupPrior | None:
     """The prior of a network as it is born; None where nothing in it can go.
 
-    Units, unless given, are what norms are now and, where a share has to go, what families cost. Mixtures are fitted
-    that are to be, one for all families to all norms. A share is at most what can go.
+    Units, unless given, are what norms are now, for a cut also what families cost. Mixtures are fitted that are to be,
+    one for all families to all norms. A share is at most what can go.
 
     Raises:
         InputError: see `GroupPrior.check`.
@@ -177,8 +178,8 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
         return None
     groups = groups_of(anatomy, prior.members)
     dial = Dial(anatomy, prior.cost, prior.constant)
-    units = prior.units or units_of(groups, weights, prior.norm, None if prior.share is None else dial)
-    prior = replace(prior, units=units)
+    cuts = prior.share is not None and prior.kind != "mixture"
+    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.norm, dial if cuts else None))
     prior.check(groups)
     if prior.share is not None:
         return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
