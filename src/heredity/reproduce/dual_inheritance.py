@@ -2,10 +2,11 @@
 
 Sources: Shinozaki, "DNN Optimization Based on Dual Inheritance Theory"; Shinozaki & Watanabe, ICASSP 2015.
 
-What an arm takes at preset paper: 200 networks of 400 steps, on batches of 32 utterances. A step of the ancestor is
+What an arm takes at preset paper: 100 networks of 400 steps, on batches of 32 utterances. A step of the ancestor is
 .042 to .065 seconds of a core, of 48 units a layer .018, of 16 .012 (process time, beside other work; lab/LOG.md):
-3,400 to 5,200 seconds of a core if everybody were as large as the ancestor, and smaller networks take less. No whole
-arm has been timed yet. The preset best has half of the networks, of three times the steps each.
+1,700 to 2,600 seconds of a core if everybody were as large as the ancestor, and smaller networks take less, so that six
+arms of a seed are to take less than 90 minutes on two cores. No whole arm has been timed yet. The preset best has three
+times the steps.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ STUDY = Study(
     smoke_model="lenet-300-100",
     smoke={"population": 5, "steps": (60, 30)},
     settings={"batch_size": 32},
-    paper={"population": 20, "steps": (400, 400)},
+    paper={"population": 10, "steps": (400, 400)},
     best={"population": 10, "steps": (2000, 1200)},
     arms=(
         _arm("genes+culture", "genes that are learnt, and a teacher: who errs least so far", {}, small=True),
@@ -105,8 +106,13 @@ STUDY = Study(
         Choice(
             "training",
             "400 steps on 32 utterances for everybody, the ancestor too (best: 2,000 for the ancestor and 1,200 for "
-            "others, of whom there are half as many); AdamW, one cycle",
-            "not published; an arm of 200 networks is to take less than an hour on two cores",
+            "others); AdamW, one cycle",
+            "not published; six arms of 100 networks are to take less than 90 minutes on two cores",
+        ),
+        Choice(
+            "the population",
+            "10 a generation, for 10 generations",
+            "published are 30 for 5 to 10: three times as many networks, by a cluster of computers",
         ),
         Choice(
             "genes",
@@ -141,8 +147,7 @@ STUDY = Study(
         ),
         Choice(
             "the preset best",
-            "half of the networks, three times the steps; ties by loneliness, weights from the teacher, a fifth "
-            "synthesised from the front",
+            "three times the steps; ties by loneliness, weights from the teacher, a fifth synthesised from the front",
             "chosen before any run: not measured yet",
         ),
     ),
