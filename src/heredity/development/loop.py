@@ -100,8 +100,7 @@ def train(
     augment, random = augmenter(recipe.augmentation), generator(seed, "augmentation")
     mixed = recipe.precision == "bf16" and device.type == "cuda"
     batches = batches_of(len(split), min(recipe.batch_size, len(split)), generator(seed, "batches"))
-    start, step = time.perf_counter(), 0
-    losses, loss_sum, loss_count = math.nan, torch.zeros((), device=device), 0
+    start, step, losses = time.perf_counter(), 0, Losses(device)
     network.train()
     while True:
         elapsed = time.perf_counter() - start
@@ -109,12 +108,7 @@ def train(
         if progress >= 1:
             break
         if step % CHECK_EVERY == 0 and step:
-            losses, loss_count = loss_sum.item() / loss_count, 0
-            if not math.isfinite(losses):
-                raise DevelopmentError(
-                    f"diverged: the loss is {losses} at step {step} of {limit or 'an unknown number'}"
-                )
-            loss_sum.zero_()
+            losses.look(step, limit)
             beat(progress)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, progress)
@@ -141,15 +135,40 @@ def train(
             with torch.no_grad():
                 for parameter, gone in absent:
                     parameter.masked_fill_(gone, 0.0)
-        loss_sum += loss.detach()
-        loss_count += 1
+        losses.add(loss)
         step += 1
         effort.flops += flops * len(index)
-    losses = loss_sum.item() / loss_count if loss_count else losses
-    if step and not math.isfinite(losses):
-        raise DevelopmentError(f"diverged: the loss is {losses} at step {step}")
+    losses.look(step, limit)
     network.eval()
-    return Trained(step, time.perf_counter() - start, losses)
+    return Trained(step, time.perf_counter() - start, losses.mean)
+
+
+class Losses:
+    """The `mean` loss between the last two looks, NaN before there was a step; added up on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.mean = math.nan
+        self._sum, self._count = torch.zeros((), device=device), 0
+
+    def add(self, loss: torch.Tensor) -> None:
+        self._sum += loss.detach()
+        self._count += 1
+
+    def look(self, step: int, limit: int | None) -> None:
+        """The mean since the last look, if there was a step.
+
+        Raises:
+            DevelopmentError: it is not finite.
+        """
+        if not self._count:
+            return
+        self.mean = self._sum.item() / self._count
+        self._sum.zero_()
+        self._count = 0
+        if not math.isfinite(self.mean):
+            raise DevelopmentError(
+                f"diverged: the loss is {self.mean} at step {step} of {limit or 'an unknown number'}"
+            )
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
