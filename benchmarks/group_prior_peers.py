@@ -66,6 +66,7 @@ TRIALS, TOLERATED, SMALLEST = 7, 0.2, 0.01
 GRID = {
     "mixture": (0.01, 0.03, 0.1, 0.3, 1.0),
     "group-lasso": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+    "group-lasso sized": (1e-6, 3e-6, 1e-5, 3e-5, 1e-4),
     "l2": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
 }
 GRID_PEER = (3e-6, 1e-5, 3e-5, 1e-4, 3e-4)
@@ -89,12 +90,14 @@ class Arm:
         return self.prior is not None and self.prior.kind == "mixture"
 
 
-STRENGTHS = {"mixture": 0.03, "group-lasso": 1e-3, "l2": 1e-3, "peer": 1e-4}
+STRENGTHS = {"mixture": 0.03, "group-lasso": 1e-3, "group-lasso sized": 3e-5, "l2": 1e-3, "peer": 1e-4}
 """The best of a pilot on `lenet-300-100` (lab log, 2026-11-26)."""
 
 MIXTURE = GroupPrior(strength=STRENGTHS["mixture"])
 L2 = GroupPrior(kind="l2", norm="l2", strength=STRENGTHS["l2"])
 LASSO = GroupPrior(kind="group-lasso", norm="l2", strength=STRENGTHS["group-lasso"])
+
+SIZED = replace(LASSO, sized=True, strength=STRENGTHS["group-lasso sized"])
 
 ARMS: dict[str, Arm] = {
     "mixture": Arm(MIXTURE),
@@ -105,7 +108,7 @@ ARMS: dict[str, Arm] = {
     "mixture max": Arm(replace(MIXTURE, norm="max")),
     "mixture random start": Arm(MIXTURE, random=True),
     "group lasso": Arm(LASSO),
-    "group lasso sized": Arm(replace(LASSO, sized=True)),
+    "group lasso sized": Arm(SIZED),
     "l2": Arm(L2),
     "magnitude": Arm(),
     "torch-pruning": Arm(peer=0.0),
@@ -150,7 +153,7 @@ def main() -> None:
 
 def of_pilot() -> dict[str, Arm]:
     """Every kind with every strength of its grid."""
-    kinds = {"mixture": MIXTURE, "group-lasso": LASSO, "l2": L2}
+    kinds = {"mixture": MIXTURE, "group-lasso": LASSO, "group-lasso sized": SIZED, "l2": L2}
     arms = {f"{k} {s:g}": Arm(replace(kinds[k], strength=s)) for k, grid in GRID.items() for s in grid}
     return arms | {f"torch-pruning {s:g}": Arm(peer=s) for s in GRID_PEER}
 
