@@ -112,7 +112,7 @@ STUDY = Study(
         Choice(
             "the population",
             "10 a generation, for 10 generations",
-            "published are 30 for 5 to 10: three times as many networks, by a cluster of computers",
+            "published are 30 for 5 to 10: up to three times as many networks",
         ),
         Choice(
             "genes",
