@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from heredity.anatomy.constructor import describe
-from heredity.api.checks import check_fit, check_free, choose_cost
+from heredity.api.checks import check_device, check_fit, check_free, choose_cost
 from heredity.api.deadline import Deadline
 from heredity.development.criteria import Custom
 from heredity.development.datasets import as_task
@@ -22,6 +22,18 @@ from heredity.store.folder import RunFolder
 
 def task() -> Task:
     return as_task((torch.randn(60, 12), torch.arange(60) % 3), seed=0, name="sample")
+
+
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for device in ("cpu", "cuda", "cuda:1"):
+        check_device(device)
+    with pytest.raises(InputError, match="came 'cuda:2'; choose among cpu, cuda, cuda:0, cuda:1"):
+        check_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"expected a device that torch has here; came 'cuda'; choose among cpu$"):
+        check_device("cuda")
 
 
 class Pair(nn.Linear):

@@ -22,6 +22,7 @@ from heredity.errors import DataError, InputError, ModelError, StoreError
 from heredity.run.loop import Listener
 from heredity.run.run import Run
 from heredity.run.targets import Targets
+from heredity.run.verify import verify
 from heredity.testing.runs import QUICK, essence
 
 MEASURED = {"params", "synapses", "macs", "bytes", "latency_ms", "val_error", "test_error"}
@@ -228,3 +229,33 @@ def test_settings_are_checked_before_anything_is_written(
         evolve(f"{users}:sound", f"{users}:data", out=tmp_path / "run", **({"workers": 0} | given))
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_here_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a device that torch has here; came 'tpu'"):
+        evolve("lenet-300-100", "digits", generations=1, workers=0, device="tpu", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: training on one is not tested")
+@pytest.mark.parametrize("strategy", ["synthesis", "group_pruning", "neuroevolution", "dual_inheritance"])
+def test_what_trains_on_a_gpu_is_measured_on_the_cpu_and_is_the_same_again(strategy: str, tmp_path: Path) -> None:
+    options = {"steps": (40, 20, 20) if strategy == "group_pruning" else (40, 20)}
+    runs = [
+        evolve(
+            "lenet5",
+            "digits",
+            strategy=strategy,
+            strategy_options={} if strategy == "synthesis" else options,
+            generations=2,
+            workers=workers,
+            device="cuda",
+            out=tmp_path / str(workers),
+        )
+        for workers in (0, 2)
+    ]
+    assert essence(runs[0].folder.path) == essence(runs[1].folder.path)
+    task = load_task("digits", seed=0)
+    for run in runs:
+        with run.store:
+            assert all(not differences for _, differences in verify(run, task))

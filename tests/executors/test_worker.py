@@ -4,6 +4,7 @@ import errno
 import platform
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from heredity.errors import StoreError
 from heredity.executors import worker
-from heredity.executors.worker import bring_up, one_line, prepare_process, prepared, seldom
+from heredity.executors.worker import bring_up, one_line, prepare_device, prepare_process, prepared, seldom
 from heredity.testing.executors import Village
 
 
@@ -28,6 +29,20 @@ def test_denormal_numbers_are_flushed_where_newborns_grow() -> None:
         assert (tiny / 2).item() == 0, "what was on stays on"
     finally:
         torch.set_flush_denormal(True)
+
+
+@pytest.mark.parametrize(("device", "taken"), [("cpu", []), ("cuda", [1]), ("cuda:0", [])])
+def test_workers_take_gpus_in_turn(monkeypatch: pytest.MonkeyPatch, device: str, taken: list[int]) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda wanted, warn_only: None)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with warnings.catch_warnings():
+        prepare_device(device, turn=3)
+    assert chosen == taken
 
 
 PAGE_FAULTS = """

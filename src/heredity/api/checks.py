@@ -42,6 +42,18 @@ def check_free(folder: RunFolder) -> None:
         raise StoreError(f"expected to be able to write to {folder.path}; came {came}; choose another with --out")
 
 
+def check_device(device: str) -> None:
+    """Refuses a device on which newborns cannot train here.
+
+    Raises:
+        InputError: with what there is.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = ["cpu", *["cuda"] * (gpus > 0), *(f"cuda:{k}" for k in range(gpus))]
+    if device not in here:
+        raise InputError.of("a device that torch has here", f"{device!r}", f"choose among {', '.join(here)}")
+
+
 def check_fit(constructor: Constructor, task: Task) -> None:
     """Refuses a network that does not take the task's inputs or give its outputs, or of which nothing can change.
 

@@ -16,7 +16,7 @@ from torch import nn
 from heredity.anatomy import body
 from heredity.anatomy.constructor import INSTANCE, describe, provide
 from heredity.api.adoption import adopt, ancestor_of
-from heredity.api.checks import check_fit, check_free, check_reach, choose_cost
+from heredity.api.checks import check_device, check_fit, check_free, check_reach, choose_cost
 from heredity.api.deadline import Deadline
 from heredity.api.names import make_executor, strategy_of, strategy_settings
 from heredity.development.birth import Individual
@@ -55,6 +55,7 @@ def evolve(
     targets: Targets | None = None,
     ancestor: str | Path | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     out: str | Path = "runs/latest",
     data_dir: str | Path | None = None,
     listener: Listener | None = None,
@@ -65,7 +66,8 @@ def evolve(
 
     Exactly one of `generations` and `budget_seconds` (wall clock from `started` on the monotonic clock, default now, to
     `front.json`) bounds the run; a run bounded by generations gives the same front for the same seed on a CPU, whatever
-    `workers` (default: one a core; 0 develops in this process). `cost` is what is traded against error: "params" (the
+    `workers` (default: one a core; 0 develops in this process). Newborns train on `device`: "cpu", "cuda", which is all
+    GPUs in turn, or "cuda:1"; they are measured on the CPU. `cost` is what is traded against error: "params" (the
     default, unless `targets` bound another measure), "macs", "bytes" or "latency". `ancestor` is the folder of another
     run, whose trained ancestor this one begins with: one that it would train just so. `out` is a new folder. Without
     `export` a run bounded by generations stops short of its end, the front's test errors and files: `resume` adds them.
@@ -85,6 +87,7 @@ def evolve(
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 0:
         raise InputError.of("0 workers or more", workers, "leave --workers out for one a core")
+    check_device(device)
     options = strategy_settings(strategy, dict(strategy_options or {}))
     cost = choose_cost(cost, targets)
     folder = RunFolder(Path(out))
@@ -124,6 +127,7 @@ def evolve(
         data_dir=None if data_dir is None else str(data_dir),
         criterion=task.criterion.record(),
         classes=task.classes,
+        device=device,
     )
     # which refuses what does not fit the network
     beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
@@ -149,6 +153,7 @@ def resume(
     *,
     model: nn.Module | None = None,
     data: Data = None,
+    device: str | None = None,
     listener: Listener | None = None,
     started: float | None = None,
     data_dir: str | Path | None = None,
@@ -156,7 +161,8 @@ def resume(
 ) -> Run:
     """Go on with a run that was interrupted, however it was; a finished run is given back as it is.
 
-    `export`: see `evolve`. `model` and `data` are needed again if they were handed over in Python.
+    `export`: see `evolve`. `device`: where it is to go on, if not where it was. `model` and `data` are needed again if
+    they were handed over in Python.
 
     Raises:
         StoreError: no run, another process at it, or it cannot be read.
@@ -173,8 +179,9 @@ def resume(
         if not folder.front_json.exists():
             budget, constructor = run.settings.budget_seconds, run.settings.constructor
             with _closed_on_failure(run):
+                check_device(device or run.settings.device)
                 deadline = None if budget is None else Deadline.of(budget, constructor, task)
-                _live(run, task, listener, started, deadline, export=export)
+                _live(run, task, listener, started, deadline, device=device, export=export)
     return run
 
 
@@ -239,7 +246,16 @@ def _closed_on_failure(run: Run) -> Generator[None]:
         raise
 
 
-def _live(run: Run, task: Task, listener: Listener, started: float, deadline: Deadline | None, *, export: bool) -> None:
+def _live(
+    run: Run,
+    task: Task,
+    listener: Listener,
+    started: float,
+    deadline: Deadline | None,
+    *,
+    device: str | None = None,
+    export: bool,
+) -> None:
     """Runs the loop to its end, then measures and exports the front."""
     settings, folder = run.settings, run.folder
     handed_over = settings.constructor.reference == INSTANCE
@@ -249,6 +265,7 @@ def _live(run: Run, task: Task, listener: Listener, started: float, deadline: De
         folder.cache,
         module=body.ancestor(settings.constructor, settings.inputs).module if handed_over else None,
         graph_bytes=settings.graph_bytes,
+        device=device or settings.device,
     )
     strategy = strategy_of(
         settings, examples=len(task.train), augmentation=task.augmentation, organism=run.store.organism

@@ -44,6 +44,7 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)]
+DEVICE = "Where newborns train: cpu, cuda (all GPUs in turn), cuda:1."
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie; else HEREDITY_DATA.", show_default=False)]
 
 
@@ -96,6 +97,7 @@ def evolve(
         typer.Option(help="The folder of a run that has trained the same ancestor.", show_default=False),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; 0 for none; else one a core.")] = None,
+    device: Annotated[str, typer.Option(help=DEVICE)] = "cpu",
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the run.", show_default=False)] = None,
 ) -> None:
@@ -134,6 +136,7 @@ def evolve(
             targets=targets,
             ancestor=ancestor,
             workers=workers,
+            device=device,
             out=folder,
             data_dir=data_dir,
             listener=narrator,
@@ -143,7 +146,11 @@ def evolve(
 
 
 @app.command()
-def resume(folder: Folder, data_dir: DataDir = None) -> None:
+def resume(
+    folder: Folder,
+    device: Annotated[str | None, typer.Option(help=f"{DEVICE} Else where it was.", show_default=False)] = None,
+    data_dir: DataDir = None,
+) -> None:
     """Go on with a run that was interrupted."""
     from heredity.api.evolve import resume
     from heredity.run.settings import read_settings
@@ -151,7 +158,7 @@ def resume(folder: Folder, data_dir: DataDir = None) -> None:
 
     settings = read_settings(RunFolder(folder))
     with _resumable(folder), _narrated(settings.budget_seconds, settings.generations, settings.cost) as narrator:
-        run = resume(folder, listener=narrator, started=STARTED, data_dir=data_dir)
+        run = resume(folder, device=device, listener=narrator, started=STARTED, data_dir=data_dir)
     _conclude(run)
 
 
@@ -312,6 +319,7 @@ def reproduce(
     workers: Annotated[
         int | None, typer.Option(help="Processes; 0 for none; else one a core (smoke: none).", show_default=False)
     ] = None,
+    device: Annotated[str, typer.Option(help=DEVICE)] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Else runs/NAME-SCALE; what is there goes on.")] = None,
 ) -> None:
     """Run a published study again: table.csv, generations.csv and page.html, our curves over the published points."""
@@ -331,6 +339,7 @@ def reproduce(
         data,
         data_dir,
         workers,
+        device,
     )
     try:
         carry_out(plan, lambda generations: _narrated(None, generations, "params"))

@@ -30,6 +30,10 @@ class Taught(NamedTuple):
         """What they say of these examples."""
         return Taught(self.outputs[index], None if self.hidden is None else self.hidden[index])
 
+    def on(self, device: str) -> Taught:
+        """The same on a device."""
+        return Taught(self.outputs.to(device), None if self.hidden is None else self.hidden.to(device))
+
 
 Teacher = Callable[[torch.Tensor, torch.Tensor], Taught]
 """`(positions in the training split, normalised batch)` to what is taught."""

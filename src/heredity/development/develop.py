@@ -70,13 +70,15 @@ def develop(
     beat: Beat = lambda share: None,
     graph_bytes: int = 0,
     effort: Effort | None = None,
+    device: str = "cpu",
 ) -> Grown:
     """Conceive a newborn from its parents, train it by its recipe, and measure it on the validation split.
 
     Mentors teach as one, if there are any and the recipe has culture; what is measured owes them nothing.
 
     `cache` is a folder in which teachers' answers are remembered; `beat` is told the share of training that is done;
-    `graph_bytes` is what the family's ONNX files weigh beside weights; `effort` is told of the training's FLOPs.
+    `graph_bytes` is what the family's ONNX files weigh beside weights; `effort` is told of the training's FLOPs. It
+    trains on `device`, and is measured on the CPU, as it will be again.
 
     Raises:
         InputError: its recipe has hidden features taught, and it or its mentors have none, or at other positions.
@@ -85,12 +87,12 @@ def develop(
     newborn = conceive(birth, parents)
     anatomy = anatomy_of(newborn.genome)
     own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}  # parents' tensors are not ours to train
-    network = build(newborn.genome, own)
+    network = build(newborn.genome, own).to(device)
     teacher = projection = None
     if mentors and birth.recipe.culture is not None:
-        teacher = make_teacher(mentors, task.train, birth.recipe, cache, task.criterion)
+        teacher = make_teacher(mentors, task.train, birth.recipe, cache, task.criterion, device)
         if birth.recipe.culture.hidden:
-            projection = _projection(network, anatomy, teacher, task, derive(birth.seed, "hidden"))
+            projection = _projection(network, anatomy, teacher, task, derive(birth.seed, "hidden"), device)
     prior = None if birth.recipe.prior is None else Pull(birth.recipe.prior, anatomy, network)
     trained = train(
         network,
@@ -109,16 +111,20 @@ def develop(
     )
     if projection is not None:
         projection.let_go()
+    readings = prior.finish() if prior else ()
+    network.cpu()
     measures = _measures(anatomy, newborn.masks, graph_bytes) | {"val_error": validation_error(network, task)}
     grown = Organism(newborn.genome, _tensors(network), newborn.masks)
-    return Grown(grown, weights_digest(newborn), trained, measures, prior.finish() if prior else ())
+    return Grown(grown, weights_digest(newborn), trained, measures, readings)
 
 
-def _projection(student: nn.Module, anatomy: Anatomy, teacher: Teacher, task: Task, seed: int) -> Projection | None:
+def _projection(
+    student: nn.Module, anatomy: Anatomy, teacher: Teacher, task: Task, seed: int, device: str
+) -> Projection | None:
     """From the student's hidden features to those that are taught, whose width one example shows."""
     first = torch.zeros(1, dtype=torch.long)
-    batch = normalised(task.train.inputs[first], task.inputs)
-    taught = teacher(first, batch).hidden
+    batch = normalised(task.train.inputs[first].to(device), task.inputs)
+    taught = teacher(first.to(device), batch).hidden
     return None if taught is None else Projection(student, anatomy, batch, taught, seed)
 
 
@@ -130,8 +136,9 @@ def develop_litter(
     beat: Beat = lambda share: None,
     graph_bytes: int = 0,
     efforts: Sequence[Effort] = (),
+    device: str = "cpu",
 ) -> Brood:
-    """Conceive siblings, each from its parents, train them on what they share, and measure them.
+    """Conceive siblings, each from its parents, train them on `device` on what they share, and measure them on the CPU.
 
     `efforts`, one a sibling if any, are told of the FLOPs that each one's training takes.
 
@@ -144,12 +151,12 @@ def develop_litter(
     newborns = [conceive(birth, own) for birth, own in zip(births, parents, strict=True)]
     sharing = shared([newborn.genome for newborn in newborns])
     remembered = [newborn.moments for newborn in newborns]
-    bank = Bank(sharing.bank([newborn.tensors for newborn in newborns]))
+    bank = Bank(sharing.bank([newborn.tensors for newborn in newborns]).to(device))
     if all(remembered) and all(recipe.carried for recipe in recipes):
-        bank.moments = [sharing.bank(planes) for planes in zip(*remembered, strict=True)]
+        bank.moments = [sharing.bank(planes).to(device) for planes in zip(*remembered, strict=True)]
     siblings = [
         Sibling(
-            build(newborn.genome, {name: tensor.clone() for name, tensor in newborn.tensors.items()}),
+            build(newborn.genome, {name: tensor.clone() for name, tensor in newborn.tensors.items()}).to(device),
             sharing.index(k),
             newborn.masks,
             recipes[k],
@@ -168,11 +175,11 @@ def develop_litter(
         efforts=efforts,
     )
     grown = [
-        _sibling(newborn, sibling.network, done, task, graph_bytes)
+        _sibling(newborn, sibling.network.cpu(), done, task, graph_bytes)
         for newborn, sibling, done in zip(newborns, siblings, trained, strict=True)
     ]
-    moments = tuple(sharing.layout.split(plane) for plane in bank.moments)
-    return Brood(grown, sharing, sharing.layout.split(bank.values), moments)
+    values, *moments = (sharing.layout.split(plane.cpu()) for plane in (bank.values, *bank.moments))
+    return Brood(grown, sharing, values, tuple(moments))
 
 
 def _sibling(newborn: Organism, network: nn.Module, trained: Trained, task: Task, graph_bytes: int) -> Grown:

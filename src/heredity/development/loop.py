@@ -91,7 +91,7 @@ def train(
     """
     device = next(network.parameters()).device
     inputs, labels = split.inputs, standardised(split.labels, form).to(device)
-    if isinstance(inputs, torch.Tensor):
+    if isinstance(inputs, torch.Tensor):  # else they stay where they are, on the disk
         inputs = inputs.to(device)
     effort = effort or Effort()
     limit = total_steps(recipe, len(split), flops)
@@ -112,8 +112,9 @@ def train(
             beat(progress)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, progress)
-        index = next(batches).to(device)
-        batch = normalised(inputs[index].to(device), form)
+        place = next(batches)
+        index = place.to(device)
+        batch = normalised(inputs[index if isinstance(inputs, torch.Tensor) else place].to(device), form)
         if augment:
             batch = augment(batch, random)
         answers = labels[index]

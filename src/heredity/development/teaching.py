@@ -42,23 +42,28 @@ class Mentor:
 
 
 def make_teacher(
-    mentors: Sequence[Mentor], split: Split, recipe: Recipe, cache: Path, criterion: Criterion = PLAIN
+    mentors: Sequence[Mentor],
+    split: Split,
+    recipe: Recipe,
+    cache: Path,
+    criterion: Criterion = PLAIN,
+    device: str = "cpu",
 ) -> Teacher:
-    """What these mentors, one at least, teach as one: remembered, or online.
+    """What these mentors, one at least, teach as one, on the device where their pupil is: remembered, or online.
 
     Raises:
         InputError: the recipe wants hidden features, and they have none, or at other positions.
     """
     organisms, hidden = [mentor.organism for mentor in mentors], _hidden(recipe)
     if is_online([organism.genome for organism in organisms], recipe, len(split)):
-        tutors = [_Tutor(organism, hidden) for organism in organisms]
+        tutors = [_Tutor(organism, hidden, device) for organism in organisms]
 
         def online(index: torch.Tensor, batch: torch.Tensor) -> Taught:
             with torch.no_grad():
                 return _as_one([tutor.taught(tutor.network(batch)) for tutor in tutors], criterion)
 
         return online
-    taught = _as_one([_remembered(mentor, split, hidden, cache) for mentor in mentors], criterion)
+    taught = _as_one([_remembered(mentor, split, hidden, cache) for mentor in mentors], criterion).on(device)
     return lambda index, batch: taught.at(index)
 
 
@@ -79,8 +84,8 @@ def _hidden(recipe: Recipe) -> bool:
 class _Tutor:
     """A teacher at work."""
 
-    def __init__(self, organism: Organism, hidden: bool) -> None:
-        self.network = build(organism.genome, organism.tensors).eval()
+    def __init__(self, organism: Organism, hidden: bool, device: str = "cpu") -> None:
+        self.network = build(organism.genome, organism.tensors).to(device).eval()
         self._features = Features(self.network, anatomy_of(organism.genome)) if hidden else None
 
     def taught(self, outputs: torch.Tensor) -> Taught:

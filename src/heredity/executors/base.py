@@ -51,8 +51,9 @@ class Nursery:
 
     `blobs` is the store's folder of weights, `cache` a folder in which teachers' answers are remembered. `module` is
     the ancestor, when a user handed it over instead of naming it. A newborn without a sign of life for `patience`
-    seconds counts as hung. Each newborn computes with `threads` threads; results depend on that number. `graph_bytes`
-    is what the family's ONNX files weigh beside weights.
+    seconds counts as hung. Each newborn computes with `threads` threads; results depend on that number, and on
+    `device`, on which it trains: "cpu", or "cuda", which is all GPUs in turn, or "cuda:1". `graph_bytes` is what the
+    family's ONNX files weigh beside weights.
     """
 
     task: Task
@@ -62,6 +63,7 @@ class Nursery:
     patience: float = 300.0
     threads: int = 1
     graph_bytes: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.patience > 0 or self.threads < 1:
@@ -76,8 +78,8 @@ class Executor(ABC):
 
     Contract:
 
-    * An individual is a function of its request and the nursery alone, bit for bit on a CPU: neither the number of
-      workers, nor what they did before, nor the order of arrival shows in it (`seconds` aside).
+    * An individual is a function of its request and the nursery alone, bit for bit on one kind of machine: neither the
+      number of workers, nor what they did before, nor the order of arrival shows in it (`seconds` aside).
     * Every request is answered once, in any order, by an individual whose weights are in the store by then. Siblings of
       a litter are answered together, one after the other.
     * A newborn that diverges, raises, runs out of memory or, where workers are processes, hangs or takes its worker

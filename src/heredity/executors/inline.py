@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from heredity.anatomy.constructor import provide
 from heredity.development.birth import Individual
 from heredity.executors.base import Executor, Job, Nursery, OnBeat, Request, jobs_of, no_beat
-from heredity.executors.worker import bring_up, prepared, seldom
+from heredity.executors.worker import bring_up, prepare_device, prepared, seldom
 
 
 class _Cancelled(BaseException):
@@ -27,6 +27,7 @@ class Inline(Executor):
         self._cancelled = False
         if nursery.module is not None:
             provide(nursery.module)
+        prepare_device(nursery.device)
 
     def develop(self, requests: Sequence[Request]) -> Iterator[Individual]:
         for job in jobs_of(requests):

@@ -207,7 +207,7 @@ class _Worker:
         self.connection: Connection[Any, Message]
         self.connection, there = context.Pipe()
         with there:
-            self.process = ForkServerProcess(target=serve, args=(there,), name=f"{_NAME}-{index}", daemon=True)
+            self.process = ForkServerProcess(target=serve, args=(there, index), name=f"{_NAME}-{index}", daemon=True)
             self.process.start()
         self.job: Job = ()
         self.ready = False

@@ -27,19 +27,20 @@ from heredity.anatomy.constructor import provide
 from heredity.development.birth import Individual
 from heredity.errors import InputError, StoreError
 from heredity.executors.base import Job, Nursery
-from heredity.executors.worker import bring_up, keep_memory, one_line, prepare_process, seldom
+from heredity.executors.worker import bring_up, keep_memory, one_line, prepare_device, prepare_process, seldom
 
 Message = None | float | list[Individual] | StoreError | InputError
 """What a worker sends."""
 
 
-def serve(connection: Connection[Message, Any]) -> None:
-    """A worker's life."""
+def serve(connection: Connection[Message, Any], number: int) -> None:
+    """A worker's life; workers count from 0."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; what it means, the loop decides
     _die_with_the_loop()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the loop let go
         nursery: Nursery = connection.recv()
         prepare_process(nursery.threads)
+        prepare_device(nursery.device, number)
         keep_memory()
         handed_over = connection.recv_bytes()
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import os
 import time
+import warnings
 from collections.abc import Generator, Sequence
 
 import torch
@@ -82,6 +84,7 @@ def _alone(job: Job, nursery: Nursery, beat: Beat, efforts: Sequence[Effort]) ->
         beat=beat,
         graph_bytes=nursery.graph_bytes,
         effort=effort,
+        device=nursery.device,
     )
     return [grown], [blobs.put(grown.organism.tensors, grown.organism.masks)]
 
@@ -95,6 +98,7 @@ def _litter(job: Job, nursery: Nursery, beat: Beat, efforts: Sequence[Effort]) -
         beat=beat,
         graph_bytes=nursery.graph_bytes,
         efforts=efforts,
+        device=nursery.device,
     )
     parts: list[Part] = []
     for one, plan, names in zip(brood.grown, brood.sharing.plans, brood.sharing.names, strict=True):
@@ -119,6 +123,23 @@ def prepare_process(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+
+
+def prepare_device(device: str, turn: int = 0) -> None:
+    """Make this process train reproducibly on a GPU, in float32 proper; of several it takes the one whose turn it is.
+
+    On a CPU there is nothing to do. What a user's network computes for which there is no reproducible algorithm is
+    computed all the same.
+    """
+    if torch.device(device).type != "cuda":
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+    warnings.filterwarnings("ignore", message=".*deterministic")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+    torch.backends.cudnn.allow_tf32 = False
+    if device == "cuda":
+        torch.cuda.set_device(turn % torch.cuda.device_count())
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4

@@ -75,6 +75,7 @@ class Plan:
     data: str | None = None
     data_dir: Path | None = None
     workers: int | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.seeds is not None and self.seeds < 1:
@@ -130,6 +131,7 @@ class Plan:
                 seed=part.seed,
                 ancestor=self._relative(part),
                 workers=self._workers,
+                device=self.device,
                 out=folder.path,
                 data_dir=self.data_dir,
                 listener=listener,

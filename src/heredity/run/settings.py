@@ -23,7 +23,7 @@ class RunSettings(msgspec.Struct, frozen=True):
 
     Exactly one of `generations` and `budget_seconds` bounds the run. `graph_bytes` is what an ONNX file of this family
     weighs beside its weights. `criterion` is what is learnt (`Criterion.record`), `classes` are the classes' names, if
-    they have some; both come again with the data.
+    they have some; both come again with the data. `device` is where newborns train.
     """
 
     constructor: Constructor
@@ -43,6 +43,7 @@ class RunSettings(msgspec.Struct, frozen=True):
     data_dir: str | None = None
     criterion: dict[str, Any] = {}
     classes: tuple[str, ...] = ()
+    device: str = "cpu"
     format: int = FORMAT
 
 

@@ -70,8 +70,8 @@ class CTC(Criterion):
             expected = f"outputs of shape (n, words and a blank, frames), at least {labels.shape[1]} frames"
             raise ModelError.of(expected, f"{tuple(outputs.shape)}", "take acoustic-mlp or tdnn, say")
         frames = torch.full((len(outputs),), outputs.shape[2])
+        scores, labels = F.log_softmax(outputs, 1).permute(2, 0, 1).cpu(), labels.cpu()  # on a GPU it adds up by chance
         words = (labels != self.NOTHING).sum(1)
-        scores = F.log_softmax(outputs, 1).permute(2, 0, 1)
         return F.ctc_loss(scores, labels.clamp_min(0) + 1, frames, words, blank=BLANK, zero_infinity=True)
 
     def imitation(self, outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
