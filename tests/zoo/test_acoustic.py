@@ -26,9 +26,12 @@ def test_every_layer_is_a_family_and_only_the_output_is_fixed(name: str, framewi
     assert len(anatomy.folds) == len(anatomy.families), "all norms melt"
 
 
-@pytest.mark.parametrize(("name", "around"), [("acoustic-mlp", 5), ("tdnn", 26)])
-def test_an_answer_sees_so_many_frames_around_its_own(name: str, around: int) -> None:
-    network = ZOO[name](input_shape=(3, 181), n_classes=4, framewise=True).eval()
+@pytest.mark.parametrize(
+    ("name", "keywords", "around"),
+    [("acoustic-mlp", {}, 5), ("acoustic-mlp", {"depth": 3, "reach": 1}, 5 + 2 * 9), ("tdnn", {}, 26)],
+)
+def test_an_answer_sees_so_many_frames_around_its_own(name: str, keywords: dict[str, int], around: int) -> None:
+    network = ZOO[name](input_shape=(3, 181), n_classes=4, framewise=True, **keywords).eval()
     frames = torch.randn(1, 3, 181, generator=torch.Generator().manual_seed(0), requires_grad=True)
     network(frames)[0, :, 10].sum().backward()
     assert frames.grad is not None

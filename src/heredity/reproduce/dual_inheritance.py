@@ -19,6 +19,11 @@ DATA, MODEL, GENERATIONS = "fsdd:connected", "acoustic-mlp", 10
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
+RANDOM = {"distribution": "random", "culture": None}
+
+CONTEXT = {"genes": {"model.reach": "0..2"}}
+"""Genes beside those of the acoustic model, which reads its surroundings in its first layer alone."""
+
 TEACHERS = {
     "ancestor": "the ancestor",
     "larger": "the next larger of the front",
@@ -27,9 +32,9 @@ TEACHERS = {
 """Whoever errs least (`best`) is the teacher of the main arm."""
 
 
-def _arm(name: str, says: str, settings: dict[str, Any], *, small: bool = False) -> Arm:
+def _arm(name: str, says: str, settings: dict[str, Any], *, small: bool = False, usual: bool = True) -> Arm:
     """One of those that are compared."""
-    return Arm(name, says, DATA, GENERATIONS, settings, MODEL, small=small)
+    return Arm(name, says, DATA, GENERATIONS, settings, MODEL, small=small, usual=usual)
 
 
 def _further(
@@ -69,12 +74,14 @@ STUDY = Study(
         _arm("genes", "genes alone: lambda = 0", {"culture": None}),
         _arm("culture", "a teacher alone: theta stays as it is", {"frozen": True}),
         _arm("neither", "theta stays as it is, lambda = 0", {"frozen": True, "culture": None}),
-        _arm("random", "random search, without a teacher", {"distribution": "random", "culture": None}, small=True),
+        _arm("random", "random search, without a teacher", RANDOM, small=True),
         _arm("nsga2", "NSGA-II, without a teacher", {"distribution": "nsga2", "culture": None}),
         *(
             _further(f"teacher-{teacher}", f"the teacher is {says}", {"teacher": teacher})
             for teacher, says in TEACHERS.items()
         ),
+        _further("context", "hidden layers may read their neighbours", CONTEXT),
+        _arm("context-random", "random search, with those genes", {**RANDOM, **CONTEXT}, usual=False),
         _further("tdnn", "the ancestor is a small time-delay network", model="tdnn"),
         *(
             _further(

@@ -74,18 +74,20 @@ def acoustic_mlp(
     splice: int = 5,
     width: int = 128,
     depth: int = 6,
+    reach: int = 0,
     activation: str = "relu",
     dropout: float = 0.0,
 ) -> nn.Module:
     """Six hidden layers on frames spliced ±5: 150,922 weights on 47 channels.
 
     The acoustic model of hybrid recognisers (Hinton et al. 2012), which has 2,048 units a layer for hundreds of hours
-    of speech, with a width for minutes.
+    of speech, with a width for minutes. With `reach` its other layers read so many of their neighbours on either side,
+    90 ms apart, as well: a time-delay network.
 
     Raises:
         ModelError: inputs that are no sequences.
     """
-    layers = [Over(width, 2 * splice + 1, stride=9), *[Over(width)] * (depth - 1)]
+    layers = [Over(width, 2 * splice + 1, stride=9), *[Over(width, 2 * reach + 1)] * (depth - 1)]
     return AcousticModel(
         _channels(input_shape), n_classes, layers=layers, framewise=framewise, activation=activation, dropout=dropout
     )
