@@ -103,7 +103,7 @@ STUDY = Study(
             "the preset best",
             "images mirrored and moved, weight decay .005, a rate that falls to the end, two lines of four members, "
             "800 steps each a generation, co-evolution unless an arm says otherwise",
-            "chosen before any run: not measured yet",
+            "chosen before any run; one is measured (lab/LOG.md, 2026-11-26)",
         ),
     ),
     curves=(
