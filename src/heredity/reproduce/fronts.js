@@ -15,18 +15,21 @@ const BOUNDS = { networks: (limit) => `${count(limit)} networks`, seconds: (limi
 const GENES = { "recipe.culture.weight": "lambda", "recipe.culture.temperature": "T" };
 
 function frontTable(bound) {
-  const title = bound === "networks" ? "With as many networks" : "With as much computing time";
+  const own = facts.fronts.filter((front) => front.bound === bound);
+  const alike = new Set(own.map(({ seeds }) => seeds)).size === 1; // the table above tells how many
+  const limits = [...new Set(own.map(({ limit }) => BOUNDS[bound](limit)))];
+  const title = `${bound === "networks" ? "With as many networks" : "With as much computing time"}${limits.length === 1 ? `: ${limits[0]}` : ""}`;
   return [h("h3", {}, title), table(title, [
     { title: "arm", kind: "text", cell: named },
-    { title: "seeds", kind: "minor", cell: ({ seeds }) => String(seeds) },
-    { title: "within", kind: "minor", cell: ({ limit }) => BOUNDS[bound](limit) },
+    ...(alike ? [] : [{ title: "seeds", kind: "minor", cell: ({ seeds }) => String(seeds) }]),
+    ...(limits.length === 1 ? [] : [{ title: "within", kind: "minor", cell: ({ limit }) => BOUNDS[bound](limit) }]),
     { title: "hypervolume", cell: ({ hypervolume }) => compared(hypervolume, (area) => area.toFixed(1)) },
     { title: "smallest, weights", cell: ({ weights }) => compared({ ...weights, less_first: null }, count) },
     { title: "of the ancestor's", cell: ({ share }) => compared(share, perCent) },
     { title: "its test error", cell: ({ error }) => compared(error, perCent) },
-    ...(facts.within === null ? [] : [{ title: `error within ${count(facts.within)} weights`, cell: ({ within }) => (within ? compared(within, perCent) : "–") }]),
+    ...(facts.within === null ? [] : [{ title: `within ${count(facts.within)} weights`, cell: ({ within }) => (within ? compared(within, perCent) : "–") }]),
     { title: "ancestor's", kind: "minor", cell: ({ ancestor_error: error }) => compared({ ...error, less_first: null }, perCent) },
-  ], facts.fronts.filter((front) => front.bound === bound))];
+  ], own)];
 }
 
 function learntTable() {
@@ -88,7 +91,7 @@ if (facts.shows === "fronts" && facts.series.length) {
   fill("fronts", frontTable("networks"), frontTable("seconds"), h("p", { class: "lead" },
     "Medians over seeds; below them ranges, and the mean difference to the first arm, seed by seed, with its 95 % interval (bootstrap). ",
     "Hypervolume: of ln weights and error in %, to the ancestor's weights and 50 %; higher is better. ",
-    "Smallest: with no more validation error than the ancestor; test errors were read once, when all was chosen."),
+    "Smallest: with no more validation error than the ancestor. Within so many weights: the test error of who errs least there. Test errors were read once, when all was chosen."),
   facts.learnt.length ? [learntTable(), h("p", { class: "lead" },
     "Correlation: individuals' ranks within their generation, by the gene and by validation error; median, least and largest over seeds. ",
     "Below 0, who learns more from the teacher (or from softer answers) errs less.")] : []);
