@@ -237,6 +237,24 @@ def test_a_device_that_is_not_here_is_refused_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_what_the_strategy_refuses_is_refused_before_the_ancestor_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heredity.api.evolve.graph_bytes", lambda *_: pytest.fail("exported"))
+    genes = {"model.fc9": "8..16"}
+    with pytest.raises(InputError, match="model.fc9"):
+        evolve(
+            "lenet-300-100",
+            "digits",
+            strategy="dual_inheritance",
+            strategy_options={"genes": genes},
+            generations=1,
+            workers=0,
+            out=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: training on one is not tested")
 @pytest.mark.parametrize("strategy", ["synthesis", "group_pruning", "neuroevolution", "dual_inheritance"])
 def test_what_trains_on_a_gpu_is_measured_on_the_cpu_and_is_the_same_again(strategy: str, tmp_path: Path) -> None:

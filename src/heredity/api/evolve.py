@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from torch import nn
 
 from heredity.anatomy import body
@@ -102,13 +103,6 @@ def evolve(
     constructor = describe(model, _offered(task))
     check_fit(constructor, task)
     check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
-    if workers:
-        start_fork_server()  # imports while the ancestor is exported
-    graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
-    check_reach(constructor, task.inputs, targets, graph)
-    deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
-    if deadline is not None:
-        deadline.check(time.monotonic() - started)
     settings = RunSettings(
         constructor=constructor,
         inputs=task.inputs,
@@ -123,7 +117,7 @@ def evolve(
         cost=cost,
         targets=targets,
         workers=workers,
-        graph_bytes=graph,
+        graph_bytes=0,
         data_dir=None if data_dir is None else str(data_dir),
         criterion=task.criterion.record(),
         classes=task.classes,
@@ -131,6 +125,14 @@ def evolve(
     )
     # which refuses what does not fit the network
     beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
+    if workers:
+        start_fork_server()  # imports while the ancestor is exported
+    graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
+    check_reach(constructor, task.inputs, targets, graph)
+    settings = replace(settings, graph_bytes=graph)
+    deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
+    if deadline is not None:
+        deadline.check(time.monotonic() - started)
     adopted = None
     if ancestor is not None:
         (birth,) = beginning.ask(None)
