@@ -242,7 +242,7 @@ def test_what_the_strategy_refuses_is_refused_before_the_ancestor_is_exported(
 ) -> None:
     monkeypatch.setattr("heredity.api.evolve.graph_bytes", lambda *_: pytest.fail("exported"))
     genes = {"model.fc9": "8..16"}
-    with pytest.raises(InputError, match="model.fc9"):
+    with pytest.raises(InputError, match=r"model\.fc9"):
         evolve(
             "lenet-300-100",
             "digits",
