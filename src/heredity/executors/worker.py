@@ -39,7 +39,7 @@ def bring_up(job: Job, nursery: Nursery, beat: Beat) -> list[Individual]:
     start, efforts = time.perf_counter(), [Effort() for _ in job]
     try:
         # layers that draw (dropout) draw from torch's global state, which must not depend on who came before
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[] if nursery.device == "cpu" else [nursery.device]):
             torch.manual_seed(derive(job[0].birth.seed, "layers"))
             alone = job[0].birth.litter is None
             grown, weights = (_alone if alone else _litter)(job, nursery, beat, efforts)
