@@ -13,7 +13,7 @@ from heredity.reproduce.plan import Plan
 from heredity.reproduce.study import Study
 from heredity.run.loop import Listener
 
-FEW = {"parents": 2, "population": 2, "steps": [20, 5]}
+FEW = {"parents": 2, "population": 2, "steps": [20, 5], "culture": {}}
 
 
 class Impatient(Listener):

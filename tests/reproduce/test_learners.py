@@ -1,4 +1,4 @@
-"""What culture's genes became, and whether good learners have more of them."""
+"""What culture's genes became, who has learnt well, and whether good learners err less."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from scipy.stats import spearmanr
 
 from heredity.genes.distribution import Belief, Theta
-from heredity.reproduce.learners import correlation, learnt
+from heredity.reproduce.learners import AGREEMENT, correlation, learnt
 from heredity.reproduce.measure import Measured
 from heredity.reproduce.plan import Part, Result
 from heredity.reproduce.study import Arm
@@ -51,3 +51,21 @@ def test_genes_of_culture_from_the_first_generation_to_after_the_last() -> None:
     found = learnt([*outcome, result("without", 0, ())])
     assert [(one.arm, one.seeds, one.gene, one.first, one.last) for one in found] == [("a", 3, NAME, 0.9, 0.4)]
     assert found[0].correlation is None
+
+
+def test_agreement_with_teachers_is_told_of_the_first_and_the_last_generation() -> None:
+    agreed = (None, 0.5, 0.7, 0.9, 0.8)
+    rows = tuple(
+        replace(row, generation=(k + 1) // 2, agreement=share)
+        for k, (row, share) in enumerate(
+            zip(
+                rows_of([(9, 0.5, 0.5), (9, 0.4, 0.4), (9, 0.2, 0.2), (9, 0.1, 0.1), (9, 0.3, 0.3)]),
+                agreed,
+                strict=True,
+            )
+        )
+    )
+    whole = Result(Part(Arm("a", "a", "digits", 2), "paper", 0), Measured(rows, (), {}))
+    (found,) = learnt([whole, result("without", 0, ())])
+    assert (found.arm, found.gene, found.first, found.last) == ("a", AGREEMENT, pytest.approx(0.6), pytest.approx(0.85))
+    assert found.correlation == pytest.approx((-1, -1, -1)), "who agrees more errs less"

@@ -59,6 +59,14 @@ def test_every_row_is_an_individual_in_a_store(done: Plan, tables: tuple[Any, An
             assert int(row["generation"]) == individual.birth.generation
             logits = predict(deploy(organism.genome, organism.tensors), task.test.inputs)
             assert float(row["test_error"]) == error_rate(logits, task.test.labels)
+            teachers = [run.store.organism(living[f"{number:04d}"]) for number in individual.birth.teachers]
+            said = [
+                predict(deploy(one.genome, one.tensors), task.validation.inputs).argmax(1)
+                for one in (organism, *teachers)
+            ]
+            assert (row["agreement"] == "") == (not teachers) == (row is first)
+            if teachers:
+                assert float(row["agreement"]) == pytest.approx(float((said[0] == said[1]).double().mean()))
         assert [found for _, differences in verify(run, task) for found in differences] == []
         run.store.close()
 

@@ -41,7 +41,8 @@ def show_fronts(outcome: Sequence[Result], within: int | None) -> None:
         table.add_row(one.arm, one.preset, str(one.seeds), one.gene, f"{one.first:.3g}", f"{one.last:.3g}", said)
     console_for_tables().print(table)
     print(
-        "theta of the first generation, and after the last; correlation of ranks within generations, "
+        "theta of the first generation, and after the last; agreement: share of validation answers that are the "
+        "teacher's, medians of the first and the last generation; correlation of ranks within generations, "
         "below 0: who has more of it errs less"
     )
 

@@ -12,7 +12,7 @@ function compared({ median, least, largest, less_first: less }, write) {
 }
 
 const BOUNDS = { networks: (limit) => `${count(limit)} networks`, seconds: (limit) => `${duration(limit)} of development` };
-const GENES = { "recipe.culture.weight": "lambda", "recipe.culture.temperature": "T" };
+const GENES = { "recipe.culture.weight": "lambda", "recipe.culture.temperature": "T", agreement: "agreement with the teacher" };
 
 function frontTable(bound) {
   const own = facts.fronts.filter((front) => front.bound === bound);
@@ -34,11 +34,11 @@ function frontTable(bound) {
 
 function learntTable() {
   const written = (value) => Number(value.toPrecision(3)).toString();
-  return [h("h3", {}, "What culture's genes became"), table("What culture's genes became", [
+  return [h("h3", {}, "What culture became"), table("What culture became", [
     { title: "arm", kind: "text", cell: named },
-    { title: "gene", kind: "text", cell: ({ gene }) => GENES[gene] },
-    { title: "theta of generation 1", cell: ({ first }) => written(first) },
-    { title: "theta after the last", cell: ({ last }) => written(last) },
+    { title: "what", kind: "text", cell: ({ gene }) => GENES[gene] },
+    { title: "in generation 1", cell: ({ first }) => written(first) },
+    { title: "after the last", cell: ({ last }) => written(last) },
     { title: "correlation with error, by ranks", cell: ({ correlation }) => (correlation ? correlation.map((value) => value.toFixed(2)).join(", ") : "–") },
   ], facts.learnt)];
 }
@@ -93,8 +93,9 @@ if (facts.shows === "fronts" && facts.series.length) {
     "Hypervolume: of ln weights and error in %, to the ancestor's weights and 50 %; higher is better. ",
     "Smallest: with no more validation error than the ancestor. Within so many weights: the test error of who errs least there. Test errors were read once, when all was chosen."),
   facts.learnt.length ? [learntTable(), h("p", { class: "lead" },
-    "Correlation: individuals' ranks within their generation, by the gene and by validation error; median, least and largest over seeds. ",
-    "Below 0, who learns more from the teacher (or from softer answers) errs less.")] : []);
+    "Lambda and T: centres of what they are drawn from. Agreement: the share of validation answers that are the teacher's, medians of a generation. ",
+    "Correlation: individuals' ranks within their generation, by it and by validation error; median, least and largest over seeds. ",
+    "Below 0, who learns more from the teacher (or from softer answers, or has come to answer like it) errs less.")] : []);
   cloud("Fronts of all arms, medians over seeds", frontsFigure);
   for (const series of facts.series) cloud(`${named(series)}: everybody, by generation`, cloudOf(series));
 }

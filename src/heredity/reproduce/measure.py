@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from heredity.development.task import Split, Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.genes.distribution import Theta
+from heredity.measures.error import predict
 from heredity.measures.size import encoded_kernels, encoded_synapses, storage
 from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.account import Spent, spent
@@ -37,7 +39,8 @@ class Row(Struct, frozen=True):
     Synapses and kernels are counted as the papers do; efficiencies are the ancestor's over its own. `storage_bytes`:
     see `heredity.measures.size.storage`. `train_flops` is what its training took, `seconds` what its development did,
     `elapsed` the run's clock, in seconds, when it was recorded. What culture weighed and how soft it was (temperature)
-    are None where it was not taught.
+    are None where it was not taught. `agreement` is the share of the validation split's answers, position by position,
+    that are its teachers'; None, too, of numbers, and of what an earlier version measured.
     """
 
     study: str
@@ -62,6 +65,7 @@ class Row(Struct, frozen=True):
     train_flops: float | None = None
     culture_weight: float | None = None
     culture_temperature: float | None = None
+    agreement: float | None = None
 
 
 class Generation(Struct, frozen=True):
@@ -135,6 +139,7 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
     generations: list[Generation] = []
     until: list[Individual] = []
     by_generation: dict[int, list[Individual]] = {}
+    agreement = _Agreement(run, task)
     for individual in run.individuals:
         by_generation.setdefault(individual.birth.generation, []).append(individual)
     with prepared(threads=1):
@@ -145,7 +150,8 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
             for individual in (i for i in born if i.developed):
                 organism = run.store.organism(individual)
                 organisms.append(organism)
-                own.append(_row(individual, organism, whose, (rows or own or [None])[0]))
+                row = _row(individual, organism, whose, (rows or own or [None])[0])
+                own.append(replace(row, agreement=agreement.of(individual, organism)))
             rows += own
             if own:
                 varieties = _varieties(organisms)
@@ -196,6 +202,35 @@ def read_test_errors(run: Run, task: Task) -> None:
     with prepared(threads=1), ThreadPoolExecutor(os.cpu_count(), initializer=partial(prepare_process, 1)) as readers:
         for individual, error in zip(unread, readers.map(read, unread), strict=True):
             run.store.measured(individual.number, "test_error", error)
+
+
+class _Agreement:
+    """How much individuals answer like those who have taught them; what teachers answer is found out once."""
+
+    def __init__(self, run: Run, task: Task) -> None:
+        self._run, self._task = run, task
+        self._individuals = {individual.number: individual for individual in run.individuals}
+        self._taught: dict[tuple[int, ...], torch.Tensor] = {}
+
+    def of(self, individual: Individual, organism: Organism) -> float | None:
+        """See `Row.agreement`."""
+        teachers = individual.birth.teachers
+        if not teachers:
+            return None
+        if teachers not in self._taught:
+            self._taught[teachers] = self._answers(
+                [self._run.store.organism(self._individuals[teacher]) for teacher in teachers]
+            )
+        own, taught = self._answers([organism]), self._taught[teachers]
+        if own.is_floating_point() or own.shape != taught.shape:
+            return None
+        return float((own == taught).double().mean())
+
+    def _answers(self, organisms: Sequence[Organism]) -> torch.Tensor:
+        """Of one, or of several as they teach."""
+        criterion, inputs = self._task.criterion, self._task.validation.inputs
+        outputs = [predict(organism.deployed(), inputs) for organism in organisms]
+        return criterion.answers(outputs[0] if len(outputs) == 1 else criterion.consensus(torch.stack(outputs)))
 
 
 def _row(individual: Individual, organism: Organism, whose: Mapping[str, Any], first: Row | None) -> Row:
