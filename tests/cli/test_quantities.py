@@ -11,6 +11,7 @@ from heredity.cli.quantities import (
     show_duration,
     show_measure,
     show_share,
+    show_times,
 )
 from heredity.errors import InputError
 
@@ -53,6 +54,7 @@ def test_what_is_no_shape(text: str) -> None:
 def test_what_people_read() -> None:
     assert [show_duration(s) for s in (-3, 0, 425, 3723)] == ["0:00", "0:00", "7:05", "1:02:03"]
     assert (show_share(0.0123), show_count(431080.0)) == ("1.23 %", "431,080")
+    assert [show_times(times) for times in (3.21, 1, 0.77)] == ["1/3.2", "1/1.0", "1.30x"]
     assert show_measure("params", 431080) == "431,080 params"
     assert show_measure("latency_ms", 0.0123) == "0.012 ms"
     assert show_measure("val_error", 0.02) == "validation error 2.00 %"

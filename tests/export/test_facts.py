@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from heredity.anatomy.body import ancestor
+from heredity.anatomy.body import Ancestor, ancestor
 from heredity.anatomy.constructor import INSTANCE, Constructor, describe
 from heredity.anatomy.inputs import InputForm
 from heredity.development.birth import Birth, Individual
@@ -22,6 +22,7 @@ from heredity.variation import Founding, MagnitudeRemoval
 from heredity.variation.environment import Environment
 
 FORM = InputForm((1, 8, 8), (0.3,), (0.25,))
+SPOKEN = InputForm((3, 40))
 LENET = describe("lenet5", {"input_shape": (1, 8, 8), "n_classes": 10})
 FILES = [
     File("model.onnx", b"1234", "equals its module"),
@@ -99,6 +100,24 @@ def test_sizes_and_errors_beside_the_ancestors() -> None:
     assert "one example, 1 thread, 20 warm-up calls, median of 100" in page()
     assert "Errors: share of wrong answers;" in page()
     assert "Errors: 1 - R² of\\_it;" in page(criterion={"kind": "regression", "error": "1 - R² of_it"})
+
+
+def test_layers_of_members_that_have_others_than_the_ancestor() -> None:
+    everybody = family()
+    deep = ancestor(describe("acoustic-mlp", {"input_shape": (3, 40), "n_classes": 4, "width": 8, "depth": 3}), SPOKEN)
+    flat = ancestor(describe("acoustic-mlp", {"input_shape": (3, 40), "n_classes": 4, "width": 6, "depth": 2}), SPOKEN)
+
+    def layers(member: Ancestor, first: Ancestor) -> list[list[str]]:
+        line = [
+            replace(one, birth=replace(one.birth, genome=own.genome))
+            for one, own in ((everybody[3], member), (everybody[0], first))
+        ]
+        return cells(section(facts_page(settings(), line, FILES).decode(), "Layers"))[2:]
+
+    first, second, third = (f"layers.layer{k}.conv" for k in (1, 2, 3))
+    kept = [[first, "6", "8", "75.00 %"], [second, "6", "8", "75.00 %"]]
+    assert layers(flat, deep) == [*kept, [third, "0", "8", "0.00 %"]]
+    assert layers(deep, flat)[2:] == [[third, "8", "0", ""]]
 
 
 def test_layers_descent_and_training() -> None:

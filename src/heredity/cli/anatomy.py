@@ -15,7 +15,7 @@ from heredity.anatomy.body import ancestor
 from heredity.anatomy.constructor import describe, find_model
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
-from heredity.cli.quantities import show_count, show_effort, show_share
+from heredity.cli.quantities import show_count, show_effort, show_share, show_times
 from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.zoo import ZOO, defaults
@@ -105,7 +105,7 @@ def show_front(result: dict[str, Any]) -> None:
         {
             "member": member["id"],
             "params": show_count(member["params"]),
-            "of ancestor": f"1/{first['params'] / member['params']:.1f}",
+            "of ancestor": show_times(first["params"] / member["params"]),
             "MACs": show_count(member["macs"]),
             "bytes": show_count(member["bytes"]),
             "latency": "-" if member["latency_ms"] is None else f"{member['latency_ms']:.3f} ms",

@@ -76,6 +76,11 @@ def show_share(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def show_times(times: float) -> str:
+    """What part of the ancestor's is left, so many times fewer: `1/3.2`; of one that has grown, `1.30x`."""
+    return f"1/{times:.1f}" if times >= 1 else f"{1 / times:.2f}x"
+
+
 def show_measure(name: str, value: float) -> str:
     """A measurement by its name in `heredity.measures.UNITS`: `431,080 params`, `0.012 ms`, `1.23 %`."""
     if name == "latency_ms":

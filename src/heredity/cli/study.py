@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from heredity.cli.anatomy import console_for_tables, table_of
 from heredity.cli.fronts import show_fronts
-from heredity.cli.quantities import show_count, show_share
+from heredity.cli.quantities import show_count, show_share, show_times
 from heredity.errors import BusyError
 from heredity.reproduce.page import write_page
 from heredity.reproduce.plan import Plan
@@ -76,19 +76,14 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.preset,
         str(line.seeds),
         f"{line.generations:g}",
-        _show_efficiency(line.architectural_efficiency),
-        _show_efficiency(line.cluster_efficiency),
+        show_times(line.architectural_efficiency),
+        show_times(line.cluster_efficiency),
         show_count(line.storage_bytes),
         _show_latency(line),
         show_share(line.accuracy),
         show_share(line.ancestor_accuracy - line.accuracy),
         "" if line.ensemble_accuracy is None else show_share(line.ensemble_accuracy),
     )
-
-
-def _show_efficiency(times: float) -> str:
-    """What part of the ancestor's is left; of one that has grown, how many times as much."""
-    return f"1/{times:.1f}" if times >= 1 else f"{1 / times:.2f}x"
 
 
 def _show_latency(line: Line) -> str:

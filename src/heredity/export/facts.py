@@ -138,12 +138,14 @@ def _loading(settings: RunSettings, files: Sequence[File]) -> str:
 
 
 def _layers(member: Individual, first: Individual) -> str:
-    own = member.birth.genome.sizes
-    rows = (
-        (plain(family), f"{own[family]:,}", f"{size:,}", share(own[family] / size))
-        for family, size in first.birth.genome.sizes.items()
-    )
-    fixed = anatomy_of(first.birth.genome).fixed
+    own, ancestors = member.birth.genome.sizes, first.birth.genome.sizes
+
+    def row(family: str) -> tuple[str, str, str, str]:
+        size, once = own.get(family, 0), ancestors.get(family, 0)  # who has grown, or has other genes, has other layers
+        return plain(family), f"{size:,}", f"{once:,}", share(size / once) if once else ""
+
+    rows = map(row, dict.fromkeys((*ancestors, *own)))
+    fixed = anatomy_of(member.birth.genome).fixed
     listed = "\n".join(f"- {plain(f.name)}, {f.clusters}: {plain(f.reason)}" for f in fixed)
     return (
         "Clusters (filters, neurons, heads) of every family that can change, named by the layer that makes it:\n\n"
