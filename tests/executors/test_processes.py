@@ -285,3 +285,25 @@ def test_scripts(tmp_path: Path, loops: list[subprocess.Popen[str]], call: str, 
     assert named == "['developed']", "a network that has a name needs no guard"
     assert own.startswith(expected), "one that the script defines does"
     assert err == ""
+
+
+def test_a_session_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> None:
+    """Ctrl-Z, and some time later `fg`: longer than newborns may be silent."""
+    script = """
+    village = Village(Path(sys.argv[1]), patience=3.0)
+    told = lambda number, share: print("under way", flush=True) if share else None
+    with Processes(village.nursery, 1, told) as executor:
+        for individual in executor.develop([village.founder(1, "slow", 160)]):
+            print(individual.status, individual.reason, flush=True)
+    """
+    with start(script, tmp_path) as loop:
+        assert loop.stdout is not None
+        assert loop.stdout.readline() == "under way\n"
+        everybody = family(loop.pid)
+        for number in everybody:
+            os.kill(number, signal.SIGSTOP)
+        time.sleep(5)
+        for number in sorted(everybody, key=lambda number: number != loop.pid):  # the loop wakes before its workers
+            os.kill(number, signal.SIGCONT)
+        said = loop.stdout.read().splitlines()
+    assert said[-1] == "developed None"

@@ -34,6 +34,9 @@ PRELOAD = ["torch", "torch._dynamo", "heredity.executors.service"]
 GRACE = 0.3
 """Seconds between a worker's death and its being told: who kills the workers may be about to kill the loop as well."""
 
+STOPPED = 1.0
+"""Seconds by which a wait may last too long before the loop takes it that it was stopped, and its workers with it."""
+
 _NAME = "heredity-worker"
 
 
@@ -113,9 +116,13 @@ class Processes(Executor):
         patience = self._nursery.patience
         deadline = min(worker.last_sign for worker in busy) + patience
         watched = [w.connection for w in busy] + [w.process.sentinel for w in busy] + [self._wake_reader]
-        ready = set(wait(watched, max(0.0, deadline - time.monotonic())))
+        begun = time.monotonic()
+        ready = set(wait(watched, max(0.0, deadline - begun)))
         if self._wake_reader in ready:
             return []
+        if (now := time.monotonic()) > max(deadline, begun) + STOPPED:  # Ctrl-Z, say: nobody could give a sign of life
+            for worker in busy:
+                worker.last_sign = now
         born: list[Individual] = []
         for worker in busy:
             answer = self._hear(worker) if worker.connection in ready else None
