@@ -131,9 +131,9 @@ def test_mixtures_may_differ_by_family(anatomy: Anatomy) -> None:
         ({"mixtures": {"": TWO}, "later": {"fc1": TWO}}, "later mixtures of the same .*; came others for fc1"),
         ({"share": 0.5, "mixtures": {"": TWO}}, "either mixtures or a share to remove; came both"),
         ({"share": 1.0}, r"a share to remove in \(0, 1\); came 1.0"),
-        ({"share": 0.5, "strength": -1.0}, "strengths of at least 0"),
-        ({"share": 0.5, "strengths": {"fc1": math.inf}}, "strengths of at least 0"),
-        ({"share": 0.5, "settled": 1.5}, r"settled in \[0, 1\]"),
+        ({"share": 0.5, "strength": -1.0}, "a strength of at least 0"),
+        ({"share": 0.5, "strengths": {"fc1": math.inf}}, "a strength of at least 0"),
+        ({"share": 0.5, "settled": 1.5}, r"settled, a share in \[0, 1\]; came 1.5"),
         ({"share": 0.5, "units": {"fc1": 0.0}}, "units above 0"),
     ],
 )

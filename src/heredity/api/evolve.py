@@ -146,7 +146,7 @@ def evolve(
             if adopted is not None:
                 adopt(store, *adopted)
             write_json(folder.settings, settings)  # last: where it lies, there is a run
-            _live(run, task, listener, started, deadline, export=export)
+            _live(run, task, listener, started, deadline, device=device, export=export)
     return run
 
 
@@ -181,7 +181,8 @@ def resume(
         if not folder.front_json.exists():
             budget, constructor = run.settings.budget_seconds, run.settings.constructor
             with _closed_on_failure(run):
-                check_device(device or run.settings.device)
+                device = device or run.settings.device
+                check_device(device)
                 deadline = None if budget is None else Deadline.of(budget, constructor, task)
                 _live(run, task, listener, started, deadline, device=device, export=export)
     return run
@@ -255,7 +256,7 @@ def _live(
     started: float,
     deadline: Deadline | None,
     *,
-    device: str | None = None,
+    device: str,
     export: bool,
 ) -> None:
     """Runs the loop to its end, then measures and exports the front."""
@@ -267,7 +268,7 @@ def _live(
         folder.cache,
         module=body.ancestor(settings.constructor, settings.inputs).module if handed_over else None,
         graph_bytes=settings.graph_bytes,
-        device=device or settings.device,
+        device=device,
     )
     strategy = strategy_of(
         settings, examples=len(task.train), augmentation=task.augmentation, organism=run.store.organism

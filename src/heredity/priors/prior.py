@@ -78,10 +78,11 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settled: float = 0.4
 
     def __post_init__(self) -> None:
-        strengths = [self.strength, *self.strengths.values()]
-        if not all(0 <= strength < math.inf for strength in strengths) or not 0 <= self.settled <= 1:
-            came = f"{', '.join(map(str, strengths))} and {self.settled}"
-            raise InputError.of("strengths of at least 0, and settled in [0, 1]", came, "correct the prior")
+        for strength in (self.strength, *self.strengths.values()):
+            if not 0 <= strength < math.inf:
+                raise InputError.of("a strength of at least 0", strength, "correct the prior")
+        if not 0 <= self.settled <= 1:
+            raise InputError.of("settled, a share in [0, 1]", self.settled, "correct the prior")
         if self.share is not None and not 0 < self.share < 1:
             raise InputError.of("a share to remove in (0, 1)", self.share, "give 0.5 for half")
         if self.mixtures and self.share is not None:
