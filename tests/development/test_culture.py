@@ -44,3 +44,12 @@ def test_loss_and_gradient(culture: Culture) -> None:
 def test_nothing_is_left_to_learn_from_oneself() -> None:
     logits = torch.randn(6, 3)
     assert culture_loss(logits, logits, torch.zeros(6, dtype=torch.long), Culture(1.0)).item() == pytest.approx(0)
+
+
+def test_labels_are_smoothed_and_teachers_are_not() -> None:
+    torch.manual_seed(0)
+    student, teacher, labels = torch.randn(5, 4), torch.randn(5, 4), torch.tensor([0, 3, 1, 1, 2])
+    soft = culture_loss(student, teacher, labels, Culture(1.0, 2.0))
+    hard = F.cross_entropy(student, labels, label_smoothing=0.2)
+    mixed = culture_loss(student, teacher, labels, Culture(0.3, 2.0), smoothing=0.2)
+    assert mixed.item() == pytest.approx((0.7 * hard + 0.3 * soft).item(), rel=1e-6)

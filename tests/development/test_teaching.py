@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from heredity.anatomy.body import build
-from heredity.anatomy.constructor import describe
+from heredity.anatomy.constructor import describe, provide
 from heredity.development.culture import Taught
 from heredity.development.datasets import as_task
 from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Split, normalised
 from heredity.development.teaching import Mentor, is_online, make_teacher, remembered
+from heredity.errors import InputError
 from heredity.variation import Founding
 
 COINS = torch.Generator().manual_seed(0)
@@ -128,3 +130,26 @@ class TestMemory:
         path.write_bytes({"empty": b"", "cut": raw[: len(raw) // 2], "noise": b"\xff" * len(raw)}[damage])
         assert torch.equal(ask(), outputs)
         assert path.read_bytes() == raw
+
+
+class TwoHeads(nn.Module):
+    """Its outputs are a sum, and come of no one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.one, self.other = nn.Flatten(), nn.Linear(64, 4), nn.Linear(64, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.flat(x)
+        return self.one(x) + self.other(x.relu())
+
+
+def test_outputs_are_taught_whatever_they_come_from(tmp_path: Path) -> None:
+    organism = Founding(provide(TwoHeads()), TASK.inputs).conceive([], 0)
+    taught = make_teacher([Mentor("d" * 64, organism)], TASK.train, Recipe(steps=1), tmp_path)(INDEX, BATCH)
+    assert taught.outputs.shape == (3, 4)
+    hidden = Recipe(steps=1, culture=Culture(hidden=1.0))
+    with pytest.raises(
+        InputError, match="one layer that makes the outputs, whose inputs can be taught; came one, other"
+    ):
+        make_teacher([Mentor("d" * 64, organism)], TASK.train, hidden, tmp_path)

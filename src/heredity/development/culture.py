@@ -45,7 +45,11 @@ def culture_loss(
     labels: torch.Tensor,
     culture: Culture,
     criterion: Criterion = PLAIN,
+    smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """The loss above, a scalar; `student` and `teacher` are outputs of one shape, `(n, ...)`."""
+    """The loss above, a scalar; `student` and `teacher` are outputs of one shape, `(n, ...)`.
+
+    `smoothing` is of the labels, where there are classes; teachers are taken at their word.
+    """
     soft = criterion.imitation(student, teacher, culture.temperature)
-    return (1 - culture.weight) * criterion.loss(student, labels) + culture.weight * soft
+    return (1 - culture.weight) * criterion.loss(student, labels, smoothing) + culture.weight * soft

@@ -122,7 +122,7 @@ def train(
             outputs = network(batch)
         if teacher is not None and recipe.culture is not None:
             taught, culture = teacher(index, batch), culture_at(recipe.culture, progress)
-            loss = culture_loss(outputs.float(), taught.outputs, answers, culture, criterion)
+            loss = culture_loss(outputs.float(), taught.outputs, answers, culture, criterion, recipe.label_smoothing)
             if projection is not None and taught.hidden is not None:
                 loss = loss + culture.hidden * projection(taught.hidden)
         else:

@@ -73,7 +73,9 @@ def is_online(teachers: Sequence[Genome], recipe: Recipe, examples: int) -> bool
     Those of segmentation have classes for every pixel.
     """
     anatomies = [anatomy_of(teacher) for teacher in teachers]
-    numbers = sum(math.prod(anatomy.outputs) + _hidden(recipe) * numbers_of(anatomy) for anatomy in anatomies)
+    numbers = sum(math.prod(anatomy.outputs) for anatomy in anatomies)
+    if _hidden(recipe):
+        numbers += sum(numbers_of(anatomy) for anatomy in anatomies)
     return bool(recipe.augmentation) or examples * numbers > REMEMBERED
 
 

@@ -15,14 +15,18 @@ from heredity.errors import InputError
 from heredity.priors.mixture import Component, Mixture
 
 STEPS = 512
-"""Into which the interval of a boundary is divided before it is bisected."""
+"""Into which the interval up to the largest mean is divided before a boundary is bisected, and so the one beyond."""
+
+FAR = 50.0
+"""Scales beyond a mean where nothing changes any more."""
 
 
 def boundary(mixture: Mixture) -> float:
     """The norm below which a group is rather of the first component than of all others together.
 
-    0 if no norm is, infinity if all are up to the largest mean. Sides can change more than once (a narrow component
-    within a wide one): what counts is the last change before the largest mean, above which groups are needed.
+    0 if no norm is, infinity if all are. Sides can change more than once (a narrow component within a wide one): what
+    counts is the last change from the first component to the others. Where the first takes over again far out, since it
+    is the wider one, groups are needed all the same.
 
     Raises:
         InputError: one component has no other side.
@@ -30,14 +34,13 @@ def boundary(mixture: Mixture) -> float:
     if len(mixture.components) < 2:
         raise InputError.of("a mixture of two components or more", "one", "add that of needed groups")
     first, *others = mixture.components
-    top = max(component.mean for component in others)
     if len(others) == 1 and {first.family, others[0].family} == {"gaussian"}:
-        roots = [root for root in _gaussian(first, others[0]) if 0 < root < top]
+        found = _gaussian(first, others[0])
     else:
-        roots = _roots(mixture, top)
-    if roots:
-        return max(roots)
-    return math.inf if float(_lead(mixture, torch.tensor([top], dtype=torch.float64))) > 0 else 0.0
+        found = _bisected(mixture)
+    if found is not None:
+        return max(found, 0.0)
+    return math.inf if float(_lead(mixture, torch.zeros(1, dtype=torch.float64))) > 0 else 0.0
 
 
 def log_odds_for(threshold: float, first: Component, second: Component) -> float:
@@ -52,19 +55,20 @@ def log_odds_for(threshold: float, first: Component, second: Component) -> float
     return needed - without
 
 
-def _gaussian(first: Component, second: Component) -> list[float]:
-    """Roots of ln(alpha_1 F_1) - ln(alpha_2 F_2) = a t^2 + b t + c, for Gaussians."""
+def _gaussian(first: Component, second: Component) -> float | None:
+    """The root at which ln(alpha_1 F_1) - ln(alpha_2 F_2) = a t^2 + b t + c falls below 0, for Gaussians."""
     a = 1 / (2 * second.scale**2) - 1 / (2 * first.scale**2)
     b = first.mean / first.scale**2 - second.mean / second.scale**2
     c = second.mean**2 / (2 * second.scale**2) - first.mean**2 / (2 * first.scale**2)
     c += math.log(first.share * second.scale / (second.share * first.scale))
     if math.isclose(first.scale, second.scale, rel_tol=1e-9):
-        return [] if b == 0 else [-c / b]  # the closed form above, where the first mean is 0
+        return None if b >= 0 else -c / b  # the closed form above, where the first mean is 0
     inside = b * b - 4 * a * c
     if inside < 0:
-        return []
+        return None
     larger = -(b + math.copysign(math.sqrt(inside), b)) / 2  # which cancels nothing
-    return [larger / a, c / larger] if larger else [0.0]
+    roots = [larger / a, c / larger] if larger else [0.0]
+    return min(roots) if a > 0 else max(roots)
 
 
 def _lead(mixture: Mixture, norms: torch.Tensor) -> torch.Tensor:
@@ -73,17 +77,23 @@ def _lead(mixture: Mixture, norms: torch.Tensor) -> torch.Tensor:
     return logs[0] - logs[1:].logsumexp(0)
 
 
-def _roots(mixture: Mixture, top: float) -> list[float]:
-    """Where the lead changes sign in (0, top)."""
-    grid = torch.linspace(0, top, STEPS + 1, dtype=torch.float64)
-    positive = (_lead(mixture, grid) > 0).tolist()
-    found: list[float] = []
-    for k in range(STEPS):
-        if positive[k] != positive[k + 1]:
-            low, high = float(grid[k]), float(grid[k + 1])
-            for _ in range(60):
-                middle = (low + high) / 2
-                same = (float(_lead(mixture, torch.tensor([middle], dtype=torch.float64))) > 0) == positive[k]
-                low, high = (middle, high) if same else (low, middle)
-            found.append(high)
-    return found
+def _bisected(mixture: Mixture) -> float | None:
+    """The last norm at which the lead falls below 0."""
+    top = max(component.mean for component in mixture.components[1:])
+    far = max(component.mean + FAR * component.scale for component in mixture.components)
+    grid = torch.cat(
+        [
+            torch.linspace(0, top, STEPS + 1, dtype=torch.float64),
+            torch.logspace(math.log10(top or far / FAR), math.log10(far), STEPS + 1, dtype=torch.float64)[1:],
+        ]
+    )
+    leads = _lead(mixture, grid) > 0
+    falls = torch.nonzero(leads[:-1] & ~leads[1:]).flatten().tolist()
+    if not falls:
+        return None
+    low, high = grid[falls[-1]].item(), grid[falls[-1] + 1].item()
+    for _ in range(60):
+        middle = (low + high) / 2
+        leading = float(_lead(mixture, torch.tensor([middle], dtype=torch.float64))) > 0
+        low, high = (middle, high) if leading else (low, middle)
+    return high
