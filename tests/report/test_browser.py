@@ -172,14 +172,18 @@ def test_norms_of_groups(opened: Open, tmp_path: Path) -> None:
     born = [somebody(0, val_error=0.01), regularised(1), regularised(2)]
     for phone in (False, True):
         with opened(written(tmp_path, told(born)), phone=phone) as page:
-            assert page.locator("#groups-controls label").all_inner_texts() == ["0001", "0002"]
-            bars = page.evaluate("document.getElementById('groups-end').data[0].y")
+            assert page.locator("#groups-controls .choice label").all_inner_texts() == ["0001", "0002"]
+            bars = page.evaluate("document.getElementById('groups-moment').data[0].y")
             assert (bars[0], sum(bars)) == (60, 100)
             shades = page.evaluate("document.getElementById('groups-course').data[0].customdata")
             assert [sum(column) for column in zip(*shades, strict=True)] == [100, 100, 100]
             assert page.inner_text("#groups-caption").startswith("60.00 % of the network was asked to go.")
-            page.locator("#groups-controls label").last.click()
-            page.wait_for_function("document.getElementById('groups-end').getAttribute('aria-label').includes('0002')")
+            assert page.inner_text("#groups-when") == "At its end"
+            page.locator("#groups-controls input[type=range]").fill("0.5")
+            assert page.inner_text("#groups-when") == "When 50.00 % was done"
+            page.wait_for_function("document.getElementById('groups-moment').data[0].y[0] === 0")
+            page.locator("#groups-controls .choice label").last.click()
+            page.wait_for_function("document.getElementById('groups-moment').ariaLabel.includes('0002')")
             assert stays_within(page)
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import torch
 
 from heredity.anatomy.body import ancestor
-from heredity.report.facts import gather
+from heredity.priors.mixture import Component, Mixture
+from heredity.priors.reading import Setting, read
+from heredity.report.facts import expected_counts, gather
 from heredity.report.records import Facts, Failure, FixedPart, Spread
 from heredity.run.run import Run
 from heredity.run.targets import Targets
@@ -118,9 +121,17 @@ def test_norms_of_groups_are_told_through_a_training() -> None:
     assert (one.prior.share, one.prior.progress, one.prior.thresholds) == (0.6, (0.0, 0.5, 1.0), (1.0, 0.7, 0.7))
     assert [sum(counts) for counts in one.prior.counts] == [100, 100, 100]
     assert one.prior.counts[-1][0] == 60
-    unneeded, needed = one.prior.curves
+    assert len(one.prior.curves) == 3
+    unneeded, needed = one.prior.curves[-1]
     assert sum(unneeded) == pytest.approx(30, rel=0.01), "half of a Gaussian at zero, of 60 groups"
     assert sum(needed) == pytest.approx(40, rel=0.01)
+
+
+def test_needed_groups_may_be_of_several_components() -> None:
+    mixture = Mixture((Component(0.4, 0.0, 0.1), Component(0.2, 1.0, 0.2), Component(0.4, 2.0, 0.2)))
+    counts = read(1.0, torch.cat([torch.zeros(40), torch.full((60,), 1.5)]), None).counts
+    curves = expected_counts(Setting(0.5, mixture, 0.1), counts)
+    assert [sum(curve) for curve in curves] == pytest.approx([20, 20, 40], rel=0.01)
 
 
 def test_nobody_was_born_and_nobody_lives() -> None:

@@ -296,10 +296,11 @@ if (facts.genes.length && living.length) {
 if (regularised.length) {
   fill("groups-lead", `${regularised.length} individuals were trained with a prior on the norms of their groups of weights: it pulls those that are not needed to zero, so that they can go without a loss.`);
   const changed = () => { captionGroups(); draws.forEach((draw) => draw()); };
-  document.getElementById("groups-controls").append(choice("Individual", "id", regularised.map(({ id }) => [id, id]), changed, groupsView));
+  const individuals = choice("Individual", "id", regularised.map(({ id }) => [id, id]), changed, groupsView);
+  document.getElementById("groups-controls").append(individuals, momentSlider(changed));
   captionGroups();
   addChart(document.getElementById("groups-course"), courseFigure);
-  addChart(document.getElementById("groups-end"), endFigure);
+  addChart(document.getElementById("groups-moment"), momentFigure);
 } else {
   document.querySelectorAll("#groups, nav a[href='#groups']").forEach((element) => element.remove());
 }

@@ -223,29 +223,33 @@ def prior_part(individual: Individual) -> PriorPart | None:
     if not readings or prior is None:
         return None
     settings = [reading.setting for reading in readings if reading.setting is not None]
-    last = settings[-1] if settings else None
+    if len(settings) < len(readings):
+        settings = []
     return PriorPart(
         share=prior.share,
         edges=tuple(LARGEST_NORM * (k + 1) / BINS for k in range(BINS)),
         progress=tuple(round(reading.progress, 4) for reading in readings),
         counts=tuple(reading.counts for reading in readings),
-        thresholds=tuple(setting.threshold for setting in settings) if len(settings) == len(readings) else (),
-        curves=() if last is None else expected_counts(last, readings[-1].counts),
+        thresholds=tuple(setting.threshold for setting in settings),
+        curves=tuple(expected_counts(s, r.counts) for s, r in zip(settings, readings, strict=False)),
     )
 
 
 def expected_counts(setting: Setting, counts: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     """How the groups on either side of a boundary would lie in the bins of a reading, were they as the mixture has it.
 
-    Each component with as many groups as are on its side: the shares alpha, which place the boundary, are not theirs.
+    The first component with as many groups as are below, the others with those above, by their shares: alpha places the
+    boundary, and is not theirs.
     """
     width = LARGEST_NORM / BINS
     centres = (torch.arange(BINS, dtype=torch.float64) + 0.5) * width
     below = sum(count for count, centre in zip(counts, centres.tolist(), strict=True) if centre < setting.threshold)
-    sides = torch.tensor([below, sum(counts) - below], dtype=torch.float64)
     shares = torch.tensor([component.share for component in setting.mixture.components], dtype=torch.float64)
+    sides = torch.cat([torch.tensor([below]), (sum(counts) - below) * shares[1:] / shares[1:].sum()])
     densities = setting.mixture.penalty().terms(centres).exp() / shares.unsqueeze(1)
-    return tuple(tuple(round(value, 3) for value in row) for row in (densities * sides.unsqueeze(1) * width).tolist())
+    return tuple(
+        tuple(float(f"{value:.3g}") for value in row) for row in (densities * sides.unsqueeze(1) * width).tolist()
+    )
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

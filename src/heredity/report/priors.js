@@ -2,7 +2,7 @@
 "use strict";
 
 const regularised = living.filter((one) => one.prior !== undefined);
-const groupsView = { id: regularised[0]?.id };
+const groupsView = { id: regularised[0]?.id, done: 1 };
 const shownPrior = () => byId.get(groupsView.id).prior;
 
 /** The middles of the bins of norms. */
@@ -22,7 +22,7 @@ function courseFigure() {
   if (prior.thresholds.length) {
     traces.push({
       type: "scatter", mode: "lines", x: percent, y: prior.thresholds, line: { color: colour("ancestor"), width: 2 },
-      hovertemplate: "threshold %{y:.3f}<extra></extra>",
+      hovertemplate: "boundary %{y:.3f}<extra></extra>",
     });
   }
   return {
@@ -31,30 +31,50 @@ function courseFigure() {
   };
 }
 
-function endFigure() {
+/** The reading that is shown: the last one unless another moment was chosen. */
+function moment() {
+  const last = shownPrior().progress.length - 1;
+  return Math.round(groupsView.done * last);
+}
+
+/** Chooses a moment of the training. */
+function momentSlider(changed) {
+  const slider = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 1, step: 0.01, value: groupsView.done });
+  slider.addEventListener("input", () => { groupsView.done = Number(slider.value); changed(); });
+  const label = Object.assign(document.createElement("label"), { className: "slider" });
+  label.append("Moment", slider);
+  return label;
+}
+
+function momentFigure() {
   const prior = shownPrior();
-  const counts = prior.counts.at(-1);
+  const at = moment();
+  const counts = prior.counts[at];
   const line = (values, tone) => ({
     type: "scatter", mode: "lines", x: middles(prior), y: values.map((value) => Math.max(value, 1e-3)), line: { color: colour(tone), width: 2, shape: "spline" }, hoverinfo: "skip",
   });
-  const at = prior.thresholds.at(-1);
+  const boundary = prior.thresholds[at];
   return {
     traces: [
       { type: "bar", x: middles(prior), y: counts, marker: { color: colour("crowd") }, hovertemplate: "%{y} groups of norm %{x:.2f}<extra></extra>" },
-      ...prior.curves.map((values, k) => line(values, k ? "front" : "failed")),
+      ...(prior.curves[at] ?? []).map((values, k) => line(values, k ? "front" : "failed")),
     ],
     more: {
-      showlegend: false, bargap: 0.05, xaxis: axis("norm, in its family\u2019s unit", { range: [0, prior.edges.at(-1)], showgrid: false }),
-      yaxis: axis("groups", { type: "log", range: [-0.5, Math.log10(2 * Math.max(...counts))], dtick: 1 }),
-      shapes: at === undefined ? [] : [{ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color: colour("ancestor"), width: 2, dash: "dot" } }],
+      showlegend: false, bargap: 0.05, xaxis: axis("norm, in its family\u2019s unit (the last bar: and above)", { range: [0, prior.edges.at(-1)], showgrid: false }),
+      yaxis: axis("groups", { type: "log", range: [-0.5, Math.log10(2 * Math.max(...prior.counts.flat()))], dtick: 1 }),
+      shapes: boundary === undefined ? [] : [{ type: "line", x0: boundary, x1: boundary, yref: "paper", y0: 0, y1: 1, line: { color: colour("ancestor"), width: 2, dash: "dot" } }],
     },
   };
 }
 
 function captionGroups() {
   const prior = shownPrior();
+  const at = moment();
+  const when = at === prior.progress.length - 1 ? "At its end" : `When ${perCent(prior.progress[at])} was done`;
   const asked = prior.share === null ? "" : `${perCent(prior.share)} of the network was asked to go. `;
-  fill("groups-caption", `${asked}The first bar is what has been pulled to nothing; curves are the two components, with as many groups each as are on their side of the boundary.`);
+  const curves = prior.curves.length ? "Curves are the components: that of unneeded groups with as many as are below the boundary, the others with those above." : "";
+  fill("groups-when", when);
+  fill("groups-caption", `${asked}The first bar is what has been pulled to nothing. ${curves}`);
   document.getElementById("groups-course").setAttribute("aria-label", `norms of the ${count(prior.counts[0].reduce((a, b) => a + b))} groups of ${groupsView.id} through its training`);
-  document.getElementById("groups-end").setAttribute("aria-label", `norms of the groups of ${groupsView.id} when its training ended`);
+  document.getElementById("groups-moment").setAttribute("aria-label", `norms of the groups of ${groupsView.id}: ${when}`);
 }

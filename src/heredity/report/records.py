@@ -16,8 +16,8 @@ Measures = dict[str, float]
 class PriorPart(Struct, frozen=True):
     """The norms of an individual's groups through its training: `counts` by reading, in bins that end at `edges`.
 
-    `progress` are shares of the training, `thresholds` what the dial was set to. `curves` are the components of the
-    last mixture, in groups by bin, the first of them being that of unneeded groups.
+    `progress` are shares of the training; at each, `thresholds` are the boundary, and `curves` the components of the
+    mixture, in groups by bin, that of unneeded groups first. Both are empty where there was no mixture for all groups.
     """
 
     share: float | None
@@ -25,7 +25,7 @@ class PriorPart(Struct, frozen=True):
     progress: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
     thresholds: tuple[float, ...] = ()
-    curves: tuple[tuple[float, ...], ...] = ()
+    curves: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
 
 class GenePart(Struct, frozen=True):
