@@ -48,7 +48,12 @@ def test_presets_of_synthesis(preset: str) -> None:
         ("synthesis", {"method": "x"}, "'x' - at `.*`; choose among synthesis, random-removal, magnitude-removal$"),
         ("synthesis", {"prior.norm": "l3"}, r"'l3' - at `\$.prior.norm`; choose among l1, l2, rms, max$"),
         ("group_pruning", {"prior.nrom": "l1"}, r"unknown field `nrom` - at `\$.prior`; choose among kind, members, "),
-        ("group_pruning", {"shares.first": 0.5}, r"Expected `array`, got `object` - at `\$.shares`; correct it"),
+        (
+            "group_pruning",
+            {"shares.first": 0.5},
+            r"Expected `array`, got `object` - at `\$.shares`; give a list, such as",
+        ),
+        ("group_pruning", {"prior.families": ["gauss"] * 2}, r"families\[0\]`; choose among gaussian, laplace, "),
         ("synthesis", {"culture.heat": 2}, r"unknown field `heat` .*; choose among weight, temperature, .*, hidden$"),
     ],
 )

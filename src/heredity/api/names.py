@@ -79,9 +79,10 @@ def strategy_settings(name: str, given: dict[str, Any]) -> dict[str, Any]:
     if unknown := [key for key in given if key.partition(".")[0] not in names]:
         raise InputError.of(f"settings of {name}", unknown[0], remedy(unknown[0], names))
     own = known.own | {key: value for key, value in given.items() if "." not in key}
+    whole = msgspec.to_builtins(_converted(own, known.settings, name))
     for key, value in given.items():
         if "." in key:
-            own = _within(own, msgspec.to_builtins(_converted(own, known.settings, name)), key.split("."), value)
+            own = _within(own, whole, key.split("."), value)
     return {"preset": preset, **msgspec.to_builtins(_converted(own, known.settings, name))}
 
 
@@ -117,6 +118,7 @@ def strategy_of(
         targets=settings.targets,
         workers=max(settings.workers, 1),
         organism=organism or _nobody,
+        graph_bytes=settings.graph_bytes,
     )
     return make_strategy(settings.strategy, settings.strategy_settings, setting)
 
@@ -133,6 +135,8 @@ def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> 
             raise error.__cause__ from error
         choices = _choices(kind, str(error))
         fix = f"choose among {', '.join(map(str, choices))}" if choices else "correct it"
+        if "Expected `array`" in str(error):
+            fix = "give a list, such as [0.5, 0.9]"
         raise InputError.of(f"settings of {name}", error, fix) from error
 
 
@@ -148,12 +152,13 @@ def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], v
 
 def _choices(kind: Any, error: str) -> tuple[Any, ...]:
     """What there is to choose from where an error says that a value, or a field, is not of the known; else nothing."""
-    place = re.search(r"at `\$([\w.]*)", error)
-    for name in re.findall(r"\w+", place[1] if place else ""):
+    place = re.search(r"at `\$([^`]*)", error)
+    for name in re.findall(r"[a-z]\w*", place[1] if place else ""):
         kind = next((field.type for one in _structs(kind) for field in fields(one) if field.name == name), None)
     if "unknown field" in error:
         return tuple(field.name for one in _structs(kind) for field in fields(one))
-    return get_args(kind) if "enum value" in error and get_origin(kind) is Literal else ()
+    words = next((one for one in (kind, *get_args(kind)) if get_origin(one) is Literal), None)
+    return get_args(words) if "enum value" in error else ()
 
 
 def _structs(kind: Any) -> list[type[msgspec.Struct]]:
