@@ -149,5 +149,5 @@ def test_outputs_are_taught_whatever_they_come_from(tmp_path: Path) -> None:
     taught = make_teacher([Mentor("d" * 64, organism)], TASK.train, Recipe(steps=1), tmp_path)(INDEX, BATCH)
     assert taught.outputs.shape == (3, 4)
     hidden = Recipe(steps=1, culture=Culture(hidden=1.0))
-    with pytest.raises(InputError, match="one layer that makes the outputs.*came one, other"):
+    with pytest.raises(InputError, match=r"one layer that makes the outputs.*came one, other"):
         make_teacher([Mentor("d" * 64, organism)], TASK.train, hidden, tmp_path)

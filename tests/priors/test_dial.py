@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
@@ -28,7 +29,7 @@ def size(name: str, cost: str, body: Anatomy) -> float:
 
 
 @given(
-    st.sampled_from(["lenet5", "resnet20"]),
+    st.sampled_from(["lenet5", "resnet20", "vit-tiny"]),
     st.sampled_from(["params", "macs", "clusters"]),
     st.floats(0.02, 0.8),
     st.integers(0, 2**32),
@@ -70,6 +71,16 @@ def test_what_cannot_go_is_refused_with_what_can() -> None:
     with pytest.raises(InputError, match=rf"at most {most:.1%}; ask for {math.floor(1000 * most) / 10:g} % or less"):
         dial.check(0.9999)
     dial.check(math.floor(1000 * most) / 1000)
+
+
+def test_a_share_of_less_than_a_cluster_is_refused() -> None:
+    body = trace(nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.ReLU(), nn.Linear(3, 10)), InputForm((1, 8, 8)))
+    dial = Dial(body, "params")
+    with pytest.raises(
+        InputError, match=r"a share that can go; came 10.0%, where the least cluster is 31.9%; ask for 32 %"
+    ):
+        dial.check_fine(0.1)
+    dial.check_fine(0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])

@@ -24,7 +24,7 @@ def mixtures(draw: st.DrawFn) -> Mixture:
         tuple(
             Component(
                 share,
-                0.0 if k == 0 else draw(st.floats(-1, 3, allow_subnormal=False)),
+                0.0 if k == 0 else draw(st.floats(0, 3, allow_subnormal=False)),
                 draw(st.floats(0.05, 2)),
                 draw(st.sampled_from(FAMILIES)),
             )

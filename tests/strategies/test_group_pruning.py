@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import pytest
 
+from heredity.development.birth import Individual
 from heredity.errors import InputError
 from heredity.priors.mixture import Component, Mixture
 from heredity.priors.prior import GroupPrior
 from heredity.run.strategy import Setting, Strategy
+from heredity.run.targets import Targets
 from heredity.strategies.group_pruning import PHASES, GroupPruning, GroupPruningSettings
 from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
 from heredity.variation import Cloning, Founding, Reduction
 
 TWO = Mixture((Component(0.5, 0.0, 0.3), Component(0.5, 1.0, 0.3)))
+ONE = Mixture((Component(1.0, 0.0, 0.3),))
 SHORT = {"steps": (20, 10, 10)}
 
 
@@ -65,7 +68,7 @@ def test_a_ladder_of_given_shares() -> None:
 
 def test_a_share_that_cannot_go_is_refused_before_anybody_is_born() -> None:
     setting = sample_setting("generations", Life())
-    with pytest.raises(InputError, match=r"a share that can go; came 99\.9%"):
+    with pytest.raises(InputError, match=r"a share that can go; came 99\.9 %"):
         GroupPruning(setting, GroupPruningSettings(shares=(0.5, 0.999)))
 
 
@@ -85,32 +88,55 @@ def test_later_rounds_begin_with_the_next_larger_member() -> None:
     assert all(a >= b for a, b in zip([sizes[p] for p in parents], [sizes[p] for p in parents[1:]], strict=False))
 
 
-@pytest.mark.parametrize("kind", ["targets", "latency"])
-def test_a_ladder_ends_at_its_ceiling(kind: str) -> None:
-    """Targets of this run: 2,000 weights where MACs are traded, or 40,000 bytes where latency is."""
-    history = lived(kind, PHASES, rungs=2)
-    reduced = history[2][1]
-    assert reduced[-1].measures["macs"] < reduced[0].measures["macs"]
-
-
-def test_a_ceiling_on_weights_is_kept() -> None:
+def ladder(kind: str, cost: str, targets: Targets | None = None, **settings: object) -> list[Individual]:
+    """Who is reduced in the first round of such a run."""
     life = Life()
-    setting = sample_setting("targets", life)
-    setting = Setting(**{**vars(setting), "cost": "params"})
-    history = live(GroupPruning(setting, GroupPruningSettings(**SHORT)), life, None, 3)
-    sizes = [individual.measures["params"] for individual in history[2][1]]
+    setting = vars(sample_setting(kind, life)) | {"cost": cost}
+    setting = Setting(**setting if targets is None else setting | {"targets": targets})
+    return live(GroupPruning(setting, GroupPruningSettings(**SHORT | settings)), life, None, 3)[2][1]
+
+
+@pytest.mark.parametrize("cost", ["params", "macs"])
+def test_a_ceiling_on_weights_is_kept_whatever_is_traded(cost: str) -> None:
+    sizes = [individual.measures["params"] for individual in ladder("targets", cost)]
     assert 1800 < sizes[-1] <= 2000
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_a_ceiling_on_bytes_is_kept() -> None:
-    life = Life()
-    setting = sample_setting("latency", life)
-    setting = Setting(**{**vars(setting), "cost": "bytes"})
-    sizes = [
-        i.measures["bytes"] for i in live(GroupPruning(setting, GroupPruningSettings(**SHORT)), life, None, 3)[2][1]
-    ]
+@pytest.mark.parametrize("cost", ["bytes", "latency_ms"])
+def test_a_ceiling_on_bytes_is_kept_whatever_is_traded(cost: str) -> None:
+    sizes = [individual.measures["bytes"] for individual in ladder("latency", cost)]
     assert 36_000 < sizes[-1] <= 40_000
+
+
+def test_of_two_ceilings_the_tighter_one_counts() -> None:
+    last = ladder("generations", "params", Targets(max_params=15_000, max_macs=18_000))[-1]
+    assert 15_000 < last.measures["macs"] <= 18_000
+
+
+@pytest.mark.parametrize("cost", ["params", "macs", "bytes"])
+def test_shares_are_of_what_is_traded(cost: str) -> None:
+    life = Life()
+    setting = Setting(**vars(sample_setting("generations", life)) | {"cost": cost})
+    history = live(GroupPruning(setting, GroupPruningSettings(**SHORT, shares=(0.3, 0.7))), life, None, 3)
+    whole = history[0][1][0].measures[cost]
+    assert [1 - one.measures[cost] / whole for one in history[2][1]] == pytest.approx([0.3, 0.7], abs=0.02)
+
+
+def test_shares_of_clusters() -> None:
+    history = lived(shares=(0.3, 0.7), prior=GroupPrior(cost="clusters"), generations=3)
+    whole = sum(history[0][0][0].genome.sizes.values())
+    gone = [1 - sum(birth.genome.sizes.values()) / whole for birth in history[2][0]]
+    assert gone == pytest.approx([0.3, 0.7], abs=1 / whole)
+
+
+def test_shares_that_leave_more_than_the_ceiling_are_refused() -> None:
+    setting = sample_setting("targets", Life())
+    setting = Setting(**{**vars(setting), "cost": "params"})
+    with pytest.raises(
+        InputError, match=r"shares that lead to at most 2,000 params; came 0.5, which leaves .* ask for 0"
+    ):
+        GroupPruning(setting, GroupPruningSettings(shares=(0.3, 0.5)))
 
 
 def test_a_random_start_founds_new_networks() -> None:
@@ -154,7 +180,8 @@ def test_a_prior_that_does_not_fit_is_refused_before_anybody_is_born() -> None:
         ({"times": (0.5, 0.5)}, "times, two shares that leave some"),
         ({"shares": (0.5, 1.0)}, r"a share to remove in \(0, 1\); came 1.0"),
         ({"steps": (1, 0, 1)}, "steps of at least 1"),
-        ({"prior": GroupPrior(share=0.5)}, "the shares of a ladder; came a prior with a share of its own"),
+        ({"prior": GroupPrior(share=0.5)}, "the shares of a ladder; came a prior with a share or a constant"),
+        ({"prior": GroupPrior(mixtures={"": ONE})}, "a mixture of two components or more; came one"),
         ({"prior": GroupPrior(mixtures={"": TWO}), "shares": (0.5,)}, "either shares or a prior's mixtures; came both"),
     ],
 )

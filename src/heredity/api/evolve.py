@@ -124,12 +124,14 @@ def evolve(
         device=device,
     )
     # which refuses what does not fit the network
-    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
+    strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
     if workers:
         start_fork_server()  # imports while the ancestor is exported
     graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
     check_reach(constructor, task.inputs, targets, graph)
     settings = replace(settings, graph_bytes=graph)
+    # again, now that it is known what a file weighs
+    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
     deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
     if deadline is not None:
         deadline.check(time.monotonic() - started)

@@ -19,7 +19,7 @@ class Sizes:
     """Weights, multiplications ("macs") or clusters of a network, as a function of how many clusters its families have.
 
     Every dimension of every tensor is a constant and so many for each cluster of some families; what counts of a tensor
-    is the product of its dimensions.
+    is the product of its dimensions. Products of activations are so many multiplications for each cluster.
     """
 
     def __init__(self, anatomy: Anatomy, cost: Cost) -> None:
@@ -38,6 +38,9 @@ class Sizes:
                 if s.tensor in row:
                     self._slope[row[s.tensor] + s.dim, self._families[family.name]] += s.positions.shape[1]
         self._constant -= self._slope @ self._whole
+        work = anatomy.work if cost == "macs" else {}
+        self._products = np.array([float(work.get(name, 0)) for name in self._families])
+        self._work = float(sum(each for name, each in work.items() if name not in self._families))
 
     def __call__(self, counts: Mapping[str, float]) -> float:
         """The size where families have so many clusters, which need not be whole; others are whole."""
@@ -51,4 +54,4 @@ class Sizes:
         if self._counts_clusters:
             return float(counts.sum())
         dims = self._constant + self._slope @ counts
-        return float(self._weights @ np.multiply.reduceat(dims, self._starts))
+        return float(self._weights @ np.multiply.reduceat(dims, self._starts) + self._products @ counts + self._work)

@@ -61,8 +61,19 @@ class Dial:
         if not 0 < share < 1:
             raise InputError.of("a share to remove in (0, 1)", share, "give 0.5 for half")
         if share > self.most:
-            came = f"{share:.1%}, with a cluster left of every family at most {self.most:.1%}"
+            came = f"{100 * share:.4g} %, with a cluster left of every family at most {self.most:.1%}"
             raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * self.most) / 10:g} % or less")
+
+    def check_fine(self, share: float) -> None:
+        """Refuses a share that is nearer to nothing than to what the least cluster takes along.
+
+        Raises:
+            InputError: so it is.
+        """
+        least = min((self._gone({name: n - 1}) for name, n in self._counts.items() if n > 1), default=0.0)
+        if share < least / 2:
+            came = f"{share:.1%}, where the least cluster is {least:.1%}"
+            raise InputError.of("a share that can go", came, f"ask for {math.ceil(1000 * least) / 10:g} % or more")
 
     def cut(self, norms: Norms, share: float) -> Cut:
         """Who goes: the fewest with whom at least `share` goes.

@@ -38,10 +38,10 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The components, that of unneeded groups first; their shares sum to 1.
+    """The components, that of unneeded groups first, whose mean is the least; their shares sum to 1.
 
     Raises:
-        InputError: they do not, or there are none.
+        InputError: they do not, there are none, or they come in another order.
     """
 
     components: tuple[Component, ...]
@@ -51,6 +51,12 @@ class Mixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if abs(total - 1) > 1e-6:
             shares = ", ".join(f"{component.share:g}" for component in self.components) or "no components"
             raise InputError.of("shares alpha that sum to 1", shares, "correct the prior")
+        means = [component.mean for component in self.components]
+        if not 0 <= means[0] <= min(means):
+            came = ", ".join(f"{mean:g}" for mean in means)
+            raise InputError.of(
+                "means mu of at least 0, that of unneeded groups, the least, first", came, "correct them"
+            )
 
     @property
     def families(self) -> tuple[Family, ...]:

@@ -87,6 +87,12 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError.of("a share to remove in (0, 1)", self.share, "give 0.5 for half")
         if self.mixtures and self.share is not None:
             raise InputError.of("either mixtures or a share to remove", "both", "correct the prior")
+        if self.kind != "mixture" and self.mixtures:
+            raise InputError.of("mixtures of a prior of that kind", f"kind {self.kind}", "leave one out")
+        if self.sized and self.kind != "group-lasso":
+            raise InputError.of("sized, with kind group-lasso", f"kind {self.kind}", "leave it out")
+        if not 0 <= self.constant < math.inf:
+            raise InputError.of("a constant of at least 0", self.constant, "correct the prior")
         if any(not 0 < unit < math.inf for unit in self.units.values()):
             raise InputError.of("units above 0", self.units, "correct the prior")
         if not self.mixtures and (self.later or self.fitted):

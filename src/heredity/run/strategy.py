@@ -27,7 +27,7 @@ class Setting:
     run that is bounded by seconds, which promises no determinism.
 
     `cost` is the measure to be traded against error. `examples` counts training examples. `organism` reads an
-    individual's weights back.
+    individual's weights back. `graph_bytes` is what the ancestor's file weighs beside its weights.
     """
 
     constructor: Constructor
@@ -40,6 +40,7 @@ class Setting:
     targets: Targets
     workers: int
     organism: Callable[[Individual], Organism]
+    graph_bytes: int = 0
 
 
 class Strategy(ABC):

@@ -6,6 +6,7 @@ from heredity.anatomy.body import ancestor
 from heredity.development.birth import Birth
 from heredity.development.hidden import last_layer
 from heredity.development.recipe import Culture, Recipe
+from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
 from heredity.priors.prior import GroupPrior
 from heredity.rng import derive
@@ -20,13 +21,19 @@ def founder(setting: Setting, recipe: Recipe) -> Birth:
 
 
 def check_prior(prior: GroupPrior | None, setting: Setting) -> None:
-    """Refuses a prior, if there is one, that does not fit the ancestor's groups.
+    """Refuses a prior, if there is one, that does not fit the ancestor's groups, or a share that cannot go of it.
 
     Raises:
-        InputError: see `GroupPrior.check` and `groups_of`.
+        InputError: see `GroupPrior.check`, `groups_of` and `Dial`.
     """
-    if prior is not None:
-        prior.check(groups_of(ancestor(setting.constructor, setting.inputs).anatomy, prior.members))
+    if prior is None:
+        return
+    anatomy = ancestor(setting.constructor, setting.inputs).anatomy
+    prior.check(groups_of(anatomy, prior.members))
+    if prior.share is not None:
+        dial = Dial(anatomy, prior.cost, prior.constant)
+        dial.check(prior.share)
+        dial.check_fine(prior.share)
 
 
 def check_culture(culture: Culture | None, setting: Setting) -> None:

@@ -7,7 +7,8 @@ then in rounds of three generations, for every rung side by side:
     reduced        the same without that share; nobody trains it: the prior has seen to it that nothing is lost
     tuned          a clone of that, trained once more, without a prior
 
-Rungs lie evenly on a log scale between the ancestor's cost and `smallest` of it, or the ceiling asked for. In the first
+Rungs lie evenly on a log scale between the ancestor's cost and `smallest` of it, or the ceiling asked for, of several
+the one that is the least share of what the ancestor has. In the first
 round all begin with the ancestor; later rounds come from the next larger member of the front, so that the small descend
 in smaller steps. With `start` "random" the first round's networks are new ones.
 
@@ -17,22 +18,26 @@ tuning are ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 from msgspec.structs import replace
 
+from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.development.birth import Birth, Individual
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
+from heredity.measures import sizes_of
 from heredity.measures.expected import Cost
 from heredity.measures.size import macs
+from heredity.priors.boundary import boundary
 from heredity.priors.dial import Dial
 from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
-from heredity.run.front import front_of, objectives_of
+from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
 from heredity.strategies.founder import check_culture, check_prior, founder
 from heredity.strategies.timetable import MISCELLANEOUS, Timetable
@@ -57,10 +62,13 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
     """Settings of a ladder; recorded in `run.json`.
 
     The ladder takes away these `shares` of the ancestor's cost; without any it has so many `rungs`, of which the last
-    is `smallest` of that cost, or the ceiling asked for. `steps` (ancestor, regularised, tuned) hold where generations
-    bound the run, `times` are shares of the seconds where these do; tuned networks have what is left. The `prior` is
-    told the share by the ladder; with a kind other than mixtures the share only says who goes at the end. One that has
-    mixtures of its own makes a ladder of one rung: everybody on the wrong side of their boundary goes.
+    is `smallest` of that cost, or the ceiling asked for. `start` says whether the first round's networks are the
+    ancestor's clones or new ones. `steps` (ancestor, regularised, tuned) hold where generations bound the run, `times`
+    are shares of the seconds where these do; tuned networks have what is left.
+
+    The `prior` is told the share by the ladder: of what is traded, or of the prior's own `cost` ("macs", "clusters").
+    With a kind other than mixtures the share only says who goes at the end. One that has mixtures of its own makes a
+    ladder of one rung: everybody on the wrong side of their boundary goes.
     """
 
     shares: tuple[float, ...] = ()
@@ -82,8 +90,11 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
             raise InputError.of("smallest, a share in (0, 1)", self.smallest, "give 0.1 for a tenth")
         if min(self.times) <= 0 or sum(self.times) >= 1:
             raise InputError.of("times, two shares that leave some", self.times, "give 0.2,0.5")
-        if self.prior.share is not None:
-            raise InputError.of("the shares of a ladder", "a prior with a share of its own", "give shares instead")
+        if self.prior.share is not None or self.prior.constant:
+            came = "a prior with a share or a constant of its own"
+            raise InputError.of("the shares of a ladder", came, "give shares instead")
+        for mixture in (*self.prior.mixtures.values(), *self.prior.later.values()):
+            boundary(mixture)  # which refuses one that has none
         if self.prior.mixtures and self.shares:
             raise InputError.of("either shares or a prior's mixtures", "both", "leave one out")
         for share in self.shares:
@@ -110,16 +121,13 @@ class GroupPruning(Strategy):
         self._births = 0
         self._generation = 0
         self._phase = 0
-        cost = objectives_of(setting.cost, setting.targets)[1]
-        self._measure = "macs" if cost == "latency_ms" else cost
-        first = ancestor(setting.constructor, setting.inputs)
-        self._time = Timetable(macs(first.anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
+        anatomy = ancestor(setting.constructor, setting.inputs).anatomy
+        self._measure = self._laid_by(sizes_of(anatomy, setting.graph_bytes))
+        self._time = Timetable(macs(anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
         prior = self._settings.prior
         check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting)
         check_culture(self._settings.culture, setting)
-        if self._measure != "bytes":
-            for share in self._settings.shares:
-                Dial(first.anatomy, self._cost).check(share)
+        self._check_shares(anatomy)
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The ancestor; then a phase of every rung, until the horizon, which is one round where seconds bound it."""
@@ -143,16 +151,60 @@ class GroupPruning(Strategy):
         seconds = None if seconds_left is None else self._time.ancestor(seconds_left, self._settings.times[0])
         return founder(self._setting, self._recipe(self._settings.steps[0], seconds))
 
+    def _laid_by(self, sizes: Mapping[str, float]) -> str:
+        """The measure of which rungs are shares: the prior's own, or what is traded.
+
+        Without shares, the one whose ceiling is the least share of these sizes. Latency is none: MACs stand for it.
+        """
+        setting, own = self._setting, self._settings.prior.cost
+        if own != GroupPrior().cost:
+            return own
+        asked = {name: ceiling / sizes[name] for name, ceiling in setting.targets.ceilings.items() if name in sizes}
+        if asked and not self._settings.shares:
+            return min(asked, key=lambda name: asked[name])
+        return "macs" if setting.cost == "latency_ms" else setting.cost
+
+    def _check_shares(self, anatomy: Anatomy) -> None:
+        """Refuses shares that cannot go of this ancestor, or after which too much is left.
+
+        Raises:
+            InputError: so it is.
+        """
+        if not self._settings.shares:
+            return
+        dial = Dial(anatomy, self._cost, self._constant)
+        for share in self._settings.shares:
+            dial.check(share)
+            dial.check_fine(share)
+        whole = sizes_of(anatomy, self._setting.graph_bytes).get(self._measure, math.inf)
+        ceiling, most = self._setting.targets.ceilings.get(self._measure), max(self._settings.shares)
+        if ceiling is not None and whole * (1 - most) > ceiling:
+            least = math.ceil(1000 * (1 - ceiling / whole)) / 1000
+            expected = f"shares that lead to at most {ceiling:,.0f} {self._measure}"
+            came = f"{most:g}, which leaves {whole * (1 - most):,.0f}"
+            raise InputError.of(expected, came, f"ask for {least:g}, or leave shares out")
+
     @property
     def _cost(self) -> Cost:
         """What a prior's share is a share of: bytes are weights and a constant."""
-        return "macs" if self._measure == "macs" else "params"
+        return "params" if self._measure == "bytes" else cast("Cost", self._measure)
+
+    @property
+    def _constant(self) -> float:
+        """What counts beside weights, in weights."""
+        return self._setting.graph_bytes / 4 if self._measure == "bytes" else 0.0
+
+    def _size(self, individual: Individual) -> float:
+        """By the measure of which rungs are shares."""
+        if self._measure == "clusters":
+            return float(sum(individual.birth.genome.sizes.values()))
+        return individual.measures[self._measure]
 
     def _rungs(self) -> list[float]:
         """What the rungs cost, the largest first; of a prior's own mixtures one, of which that is not known."""
         if self._settings.prior.mixtures:
             return [0.0]
-        settings, whole = self._settings, self._living[0].measures[self._measure]
+        settings, whole = self._settings, self._size(self._living[0])
         if settings.shares:
             return [whole * (1 - share) for share in sorted(settings.shares)]
         ceiling = self._setting.targets.ceilings.get(self._measure)
@@ -167,8 +219,9 @@ class GroupPruning(Strategy):
         setting, settings, first = self._setting, self._settings, self._living[0]
         parent = first
         if self._generation > 1:
-            larger = [i for i in self._living if i.measures[self._measure] * APART >= rung]
-            parent = front_of(larger or [first], ("val_error", self._measure))[-1]
+            larger = [i for i in self._living if self._size(i) * APART >= rung]
+            traded = "params" if self._measure == "clusters" else self._measure
+            parent = front_of(larger or [first], ("val_error", traded))[-1]
         operator, parents, newborn = Cloning(), (parent.number,), setting.organism(parent)
         if self._generation <= 1 and settings.start == "random":
             operator, parents = Founding(setting.constructor, setting.inputs), ()
@@ -179,10 +232,8 @@ class GroupPruning(Strategy):
         """The prior that leads from a parent, or a newborn of its size, to a rung."""
         prior, anatomy = self._settings.prior, anatomy_of(newborn.genome)
         if not prior.mixtures:
-            whole = parent.measures[self._measure]
-            graph = whole / 4 - parent.measures["params"] if self._measure == "bytes" else 0.0
-            share = max(1 - rung / whole, LEAST)
-            prior = replace(prior, share=share, cost=self._cost, constant=graph)
+            share = max(1 - rung / self._size(parent), LEAST)
+            prior = replace(prior, share=share, cost=self._cost, constant=self._constant)
         return tailored(prior, anatomy, newborn.tensors)
 
     def _next(self, parent: Individual) -> Plan:

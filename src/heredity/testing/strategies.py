@@ -44,6 +44,9 @@ SETTINGS: dict[str, tuple[Horizon, str, Targets]] = {
 }
 """Horizon, cost and targets of the runs that a strategy is tried in."""
 
+GRAPH_BYTES = 5000
+"""What files of these runs weigh beside weights."""
+
 
 class Life:
     """What becomes of births where nobody is trained.
@@ -75,7 +78,7 @@ class Life:
         tensors = {name: t * (0.5 + torch.rand(t.shape, generator=coins)) for name, t in newborn.tensors.items()}
         self._organisms[birth.number] = Organism(newborn.genome, tensors, newborn.masks)
         anatomy = anatomy_of(newborn.genome)
-        sizes = sizes_of(anatomy, graph_bytes=5000)
+        sizes = sizes_of(anatomy, GRAPH_BYTES)
         luck = derive(birth.number, "luck") / 2**63
         measures = {
             **sizes,
@@ -92,7 +95,7 @@ def sample_setting(kind: str, life: Life, *, seed: int = 0, workers: int = 2) ->
     constructor = describe("lenet5", {"input_shape": form.shape, "n_classes": 10})
     horizon, cost, targets = SETTINGS[kind]
     cost = "latency_ms" if cost == "latency" else cost
-    return Setting(constructor, form, 1137, (), seed, horizon, cost, targets, workers, life.organism)
+    return Setting(constructor, form, 1137, (), seed, horizon, cost, targets, workers, life.organism, GRAPH_BYTES)
 
 
 def live(strategy: Strategy, life: Life, seconds: float | None, generations: int = 5) -> History:
