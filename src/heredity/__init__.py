@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heredity.api.export import export_member as export_member
     from heredity.api.load import load as load
     from heredity.api.recogniser import recogniser as recogniser
+    from heredity.api.regulariser import Regulariser as Regulariser
     from heredity.development.criteria import CTC as CTC
     from heredity.development.criteria import Classification as Classification
     from heredity.development.criteria import Custom as Custom
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from heredity.development.task import Split as Split
     from heredity.development.task import Task as Task
     from heredity.errors import HeredityError as HeredityError
+    from heredity.priors.mixture import Component as Component
+    from heredity.priors.mixture import Mixture as Mixture
+    from heredity.priors.prior import GroupPrior as GroupPrior
     from heredity.run.run import Front as Front
     from heredity.run.run import Member as Member
     from heredity.run.run import Run as Run
@@ -38,6 +42,10 @@ _HOMES = {
     "resume": "heredity.api.evolve",
     "export_member": "heredity.api.export",
     "ensemble": "heredity.api.ensemble",
+    "Regulariser": "heredity.api.regulariser",
+    "GroupPrior": "heredity.priors.prior",
+    "Mixture": "heredity.priors.mixture",
+    "Component": "heredity.priors.mixture",
     "load": "heredity.api.load",
     "recogniser": "heredity.api.recogniser",
     "CTC": "heredity.development.criteria",
@@ -63,6 +71,10 @@ __all__ = [  # noqa: RUF022  # in the order in which a reader meets them; loaded
     "export_member",
     "recogniser",
     "ensemble",
+    "Regulariser",
+    "GroupPrior",
+    "Mixture",
+    "Component",
     "load_task",
     "as_task",
     "Task",

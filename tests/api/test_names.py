@@ -46,7 +46,8 @@ def test_presets_of_synthesis(preset: str) -> None:
         ("synthesis", {"preset": "paper", "clusters": ()}, "expected an environment of clusters; came none"),
         ("synthesis", {"steps": (5, 0)}, "expected steps of at least 1; came 0"),
         ("synthesis", {"method": "x"}, "'x' - at `.*`; choose among synthesis, random-removal, magnitude-removal$"),
-        ("synthesis", {"prior.norm": "l3"}, r"'l3' - at `\$.prior.norm`; choose among l1, l2, rms, max$"),
+        ("synthesis", {"prior.norm": "l3"}, r"a norm of groups; came 'l3'; choose among l1, l2, rms, max, or name a"),
+        ("synthesis", {"prior.kind": "l3"}, r"'l3' - at `\$.prior.kind`; choose among mixture, l2, group-lasso$"),
         ("group_pruning", {"prior.nrom": "l1"}, r"unknown field `nrom` - at `\$.prior`; choose among kind, members, "),
         (
             "group_pruning",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -41,7 +43,7 @@ def weights(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("members", ["rows", "columns", "clusters"])
-@pytest.mark.parametrize("norm", ["l1", "l2", "rms"])
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max"])
 @pytest.mark.parametrize("relative", [False, True])
 def test_the_gradient_is_lambda_times_autograds(
     network: nn.Module, anatomy: Anatomy, members: Members, norm: Norm, relative: bool
@@ -58,7 +60,13 @@ def test_the_gradient_is_lambda_times_autograds(
     for family in groups.families:
         for group in groups.gathered(weights(network), family):
             unit, count = next(scales)
-            size = {"l1": group.abs().sum(), "l2": group.norm(), "rms": group.square().mean().sqrt()}[norm] / unit
+            sizes = {
+                "l1": group.abs().sum(),
+                "l2": group.norm(),
+                "rms": group.square().mean().sqrt(),
+                "max": group.abs().max(),
+            }
+            size = sizes[norm] / unit
             total = total + count * penalty_of(size)
     expected = torch.autograd.grad(0.7 * total, list(network.parameters()), allow_unused=True)
     for weight, gradient in zip(network.parameters(), expected, strict=True):
@@ -177,3 +185,32 @@ def test_weights_that_are_not_finite_end_the_training_and_not_the_run(network: n
 def test_a_share_that_cannot_go_is_refused_at_once(network: nn.Module, anatomy: Anatomy) -> None:
     with pytest.raises(InputError, match="a share that can go"):
         Pull(GroupPrior(share=0.9999), anatomy, network)
+
+
+def test_lambda_changes_evenly(network: nn.Module, anatomy: Anatomy) -> None:
+    prior = GroupPrior(kind="l2", strength=1.0, strength_end=3.0, settled=0.0)
+    pull = Pull(prior, anatomy, network)
+    pulls: list[torch.Tensor] = []
+    weight = network.get_parameter("conv1.weight")
+    for progress in (0.0, 0.5, 0.999):
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        pull(progress)
+        assert weight.grad is not None
+        pulls.append(weight.grad)
+    torch.testing.assert_close(pulls[1], 2 * pulls[0])
+    torch.testing.assert_close(pulls[2], 2.998 * pulls[0])
+
+
+def test_a_norm_of_ones_own(network: nn.Module, anatomy: Anatomy, tmp_path: Path) -> None:
+    """L2 by a function of a file pulls as L2 does by its name."""
+    file = tmp_path / "norms.py"
+    file.write_text("def euclidean(weights):\n    return weights.norm(dim=1)\n")
+    pulls: list[dict[str, torch.Tensor]] = []
+    for norm in ("l2", f"{file}:euclidean"):
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        Pull(GroupPrior(mixtures={"": TWO}, norm=norm, settled=0.0), anatomy, network)(0.0)
+        pulls.append({name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None})
+    for name, pulled in pulls[0].items():
+        torch.testing.assert_close(pulls[1][name], pulled, rtol=1e-3, atol=1e-5)

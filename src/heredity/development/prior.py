@@ -45,7 +45,7 @@ class Pull:
         self._weights = dict(network.named_parameters())
         self._units, counts = prior.scales(self._groups)
         self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
-        self._penalty, self._strength = prior.penalty(self._groups), prior.strength
+        self._norm, self._penalty, self._strength = prior.parameter, prior.penalty(self._groups), prior.strength
         self._dial = Dial(anatomy, prior.cost, prior.constant)
         self._setting: Setting | None = None
         self._insistence = 1.0
@@ -62,11 +62,11 @@ class Pull:
             self._renew(progress)
         self._steps += 1
         gradients = {name: self._weights[name].grad for name in self._forces}
-        self._groups.pull(self._weights, gradients, self._prior.norm, self._forces)
+        self._groups.pull(self._weights, gradients, self._norm, self._forces)
 
     def finish(self) -> tuple[Reading, ...]:
         """All readings, one of the end of the training among them."""
-        norms = self._groups.norms(self._weights, self._prior.norm) / self._units
+        norms = self._groups.norms(self._weights, self._norm) / self._units
         return *self.readings, read(1.0, norms, self._setting)
 
     def _due(self, progress: float) -> bool:
@@ -76,7 +76,7 @@ class Pull:
     def _renew(self, progress: float) -> None:
         """Finds the forces of this moment; reads norms, and turns the dial, where that is due."""
         prior = self._prior
-        norms = self._groups.norms(self._weights, prior.norm)
+        norms = self._groups.norms(self._weights, self._norm)
         relative = norms / self._units
         if self._due(progress):
             if not bool(relative.isfinite().all()):
@@ -84,10 +84,12 @@ class Pull:
             if prior.kind == "mixture":
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))
+        if prior.share is None or prior.kind != "mixture":
+            self._strength = prior.strength_at(progress)
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
         slopes = self._penalty.slope(relative) * self._counts
         slopes *= self._strength * rising
-        self._forces = self._groups.forces(self._weights, prior.norm, norms, slopes)
+        self._forces = self._groups.forces(self._weights, self._norm, norms, slopes)
 
     def _turn(self, progress: float, norms: torch.Tensor) -> None:
         """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet.
@@ -99,7 +101,9 @@ class Pull:
             self._penalty = prior.penalty(self._groups, progress)
             self._setting = in_force(prior, progress)
             return
-        setting = set_by(prior, self._dial, norms_by_family(self._groups, norms))
+        setting = set_by(
+            replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
+        )
         if progress > prior.settled and bool(((norms < setting.threshold) & (norms > ZERO)).any()):
             self._insistence *= INSISTENCE
         self._setting = replace(setting, strength=setting.strength * self._insistence)

@@ -6,7 +6,8 @@ Groups are made of a cluster's slices, since only a cluster can go:
     columns     the weights that read it: of every layer that it is input of, those of one input channel
     clusters    both
 
-A weight may be of two groups, of the cluster that it makes and of the one that it reads, and then counts in both.
+A weight may be of two groups, of the cluster that it makes and of the one that it reads, and then counts in both. Rows
+that are zero make zeros only where the activation of zero is: behind a sigmoid their removal is felt.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, NamedTuple
+from functools import cache, cached_property
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
 
 from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.constructor import resolve
 from heredity.errors import InputError
 
 Members = Literal["rows", "columns", "clusters"]
@@ -35,6 +37,28 @@ SMOOTH = 1e-12
 """Epsilon under the roots: the gradient of a norm at zero is zero, not NaN."""
 
 ROLES = {"rows": ("made",), "columns": ("read",), "clusters": ("made", "read")}
+
+
+def check_norm(name: str) -> None:
+    """Refuses what names neither a norm nor a function.
+
+    Raises:
+        InputError: so it is.
+    """
+    if name not in get_args(Norm) and ":" not in name:
+        known = ", ".join(get_args(Norm))
+        raise InputError.of("a norm of groups", repr(name), f"choose among {known}, or name a function: FILE.py:NAME")
+
+
+@cache
+def norm_of(name: str) -> Norm | OwnNorm:
+    """A norm by its name, or a user's own by its reference, `file.py:function` or `package.module:function`.
+
+    Raises:
+        InputError: there is none.
+    """
+    check_norm(name)
+    return cast("Norm", name) if ":" not in name else resolve(name, "norm", {})[0]
 
 
 class Part(NamedTuple):
@@ -208,8 +232,10 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     """A group for every cluster, of what is trained.
 
     Raises:
-        InputError: nothing in the network can go.
+        InputError: nothing in the network can go, or there are no such groups.
     """
+    if members not in ROLES:
+        raise InputError.of("a kind of groups", repr(members), f"choose among {', '.join(ROLES)}")
     if not anatomy.families:
         raise InputError.of("a network in which something can go", "none", "see `heredity inspect`")
     sizes = anatomy.sizes

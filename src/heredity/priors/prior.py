@@ -9,8 +9,9 @@
 w_g is the group parameter. Mixtures are the same for all layers, or one for each family.
 
 Units. Norms of layers do not compare, so w_g may be measured in its family's `units`. A group then counts as much as
-its weights' squares at one unit, so that whatever the norm, the layer and the size of its groups a Gaussian at zero
-pulls each weight by lambda w/sigma^2, as weight decay does.
+its weights' squares at one unit, so that whatever the layer and the size of its groups a Gaussian at zero pulls each
+weight by lambda w/sigma^2, as weight decay does; a weight of two groups by twice that. So it is for l2 and rms; l1 and
+the maximum pull a group as hard at one unit, and divide it otherwise among its weights.
 
 The dial. Given a `share` of a cost, nothing else of the mixture is: what goes and what stays if groups below some norm
 t make up this share (`dial.py`) says where the components are, and t where their boundary:
@@ -34,7 +35,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 import torch
@@ -45,7 +46,7 @@ from heredity.errors import InputError
 from heredity.measures.expected import Cost
 from heredity.priors.densities import Family
 from heredity.priors.dial import Dial, Norms
-from heredity.priors.groups import Groups, Members, Norm, groups_of
+from heredity.priors.groups import Groups, Members, Norm, OwnNorm, check_norm, groups_of, norm_of
 from heredity.priors.mixture import Mixture, between, fitted, joined
 
 Kind = Literal["mixture", "l2", "group-lasso"]
@@ -54,17 +55,20 @@ Kind = Literal["mixture", "l2", "group-lasso"]
 class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the file's head; recorded with the recipe that it is part of.
 
-    lambda is `strength`, times that family's of `strengths`. A mixture is given as `mixtures` ("" for all families, or
-    by family), or as a `share` to remove, of `cost`, where `constant` is what counts beside (the bytes of a graph);
-    `families` are the components' where a share is given. What mixtures are at first becomes evenly what `later` says
-    by the end; where they are `fitted`, they are what expectation maximisation starts from, on the norms that a network
-    has when it is born.
+    lambda is `strength`, which becomes evenly `strength_end` by the end of a training if that is given, times that
+    family's of `strengths`. `norm` is one of `groups.Norm`, or a function's reference (`groups.norm_of`).
+
+    A mixture is given as `mixtures` ("" for all families, or by family), or as a `share` to remove, of `cost`, where
+    `constant` is what counts beside (the bytes of a graph); `families` are the components' where a share is given. What
+    mixtures are at first becomes evenly what `later` says by the end; where they are `fitted`, they are what
+    expectation maximisation starts from, on the norms that a network has when it is born.
     """
 
     kind: Kind = "mixture"
     members: Members = "clusters"
-    norm: Norm = "rms"
+    norm: str = "rms"
     strength: float = 0.1
+    strength_end: float | None = None
     strengths: dict[str, float] = {}
     sized: bool = False
     units: dict[str, float] = {}
@@ -78,8 +82,11 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settled: float = 0.4
 
     def __post_init__(self) -> None:
-        for strength in (self.strength, *self.strengths.values()):
-            if not 0 <= strength < math.inf:
+        if self.kind not in get_args(Kind):
+            raise InputError.of("a kind of prior", repr(self.kind), f"choose among {', '.join(get_args(Kind))}")
+        check_norm(self.norm)
+        for strength in (self.strength, self.strength_end, *self.strengths.values()):
+            if strength is not None and not 0 <= strength < math.inf:
                 raise InputError.of("a strength of at least 0", strength, "correct the prior")
         if not 0 <= self.settled <= 1:
             raise InputError.of("settled, a share in [0, 1]", self.settled, "correct the prior")
@@ -109,8 +116,9 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InputError: neither mixtures nor a share where either is needed; something of families that are not there;
                 units or mixtures of some families but not of all, or mixtures of unlike components.
         """
+        _ = self.parameter
         if self.kind == "mixture" and self.share is None and not self.mixtures:
-            raise InputError.of("either mixtures or a share to remove", "neither", "correct the prior")
+            raise InputError.of("either mixtures or a share to remove", "neither", "give prior.share, say")
         families = set(groups.sizes)
         given = {"units": set(self.units), "mixtures": set(self.mixtures) - {""}, "strengths": set(self.strengths)}
         for what, names in given.items():
@@ -134,6 +142,20 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.units:
             counts *= units.square() * {"rms": size, "l1": 1 / size}.get(self.norm, 1.0)
         return units, counts
+
+    @property
+    def parameter(self) -> Norm | OwnNorm:
+        """The group parameter.
+
+        Raises:
+            InputError: there is no such function.
+        """
+        return norm_of(self.norm)
+
+    def strength_at(self, progress: float) -> float:
+        """lambda, families' factors aside, when this share of a training is done."""
+        end = self.strength if self.strength_end is None else self.strength_end
+        return self.strength + progress * (end - self.strength)
 
     def mixtures_at(self, progress: float) -> dict[str, Mixture]:
         """The mixtures in force when this share of a training is done."""
@@ -186,12 +208,12 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     groups = groups_of(anatomy, prior.members)
     dial = Dial(anatomy, prior.cost, prior.constant)
     cuts = prior.share is not None and prior.kind != "mixture"
-    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.norm, dial if cuts else None))
+    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.parameter, dial if cuts else None))
     prior.check(groups)
     if prior.share is not None:
         return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
     if prior.fitted:
-        norms = groups.norms(weights, prior.norm) / prior.scales(groups)[0]
+        norms = groups.norms(weights, prior.parameter) / prior.scales(groups)[0]
         of = {name: norms[own] for name, own in groups.families.items()}
         rest = torch.cat([own for name, own in of.items() if name not in prior.mixtures] or [norms])
         mixtures = {name: fitted(of.get(name, rest), first) for name, first in prior.mixtures.items()}
@@ -200,7 +222,7 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
 
 
 def units_of(
-    groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm, dial: Dial | None = None
+    groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm, dial: Dial | None = None
 ) -> dict[str, float]:
     """By family: the mean norm of its groups, as units; those of a family without any weight are 1.
 

@@ -65,7 +65,7 @@ def in_force(prior: GroupPrior, progress: float) -> Setting | None:
     if mixture is None or len(prior.mixtures) > 1 or len(mixture.components) < 2:
         return None
     threshold = boundary(mixture)
-    return Setting(threshold, mixture, prior.strength) if 0 < threshold < math.inf else None
+    return Setting(threshold, mixture, prior.strength_at(progress)) if 0 < threshold < math.inf else None
 
 
 def set_by(prior: GroupPrior, dial: Dial, norms: Norms) -> Setting:

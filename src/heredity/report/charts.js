@@ -294,7 +294,7 @@ if (facts.genes.length && living.length) {
 }
 
 if (regularised.length) {
-  fill("groups-lead", `${regularised.length} individuals were trained with a prior on the norms of their groups of weights: it pulls those that are not needed to zero, so that they can go without a loss.`);
+  fill("groups-lead", `${regularised.length} trained with a prior on the norms of their groups of weights. A mixture pulls those that are not needed to zero, so that they can go without a loss.`);
   const changed = () => { captionGroups(); draws.forEach((draw) => draw()); };
   const individuals = choice("Individual", "id", regularised.map(({ id }) => [id, id]), changed, groupsView);
   document.getElementById("groups-controls").append(individuals, momentSlider(changed));

@@ -70,7 +70,7 @@ function momentFigure() {
 function captionGroups() {
   const prior = shownPrior();
   const at = moment();
-  const when = at === prior.progress.length - 1 ? "At its end" : `When ${perCent(prior.progress[at])} was done`;
+  const when = at === prior.progress.length - 1 ? "At its end" : `When ${Math.round(100 * prior.progress[at])} % was done`;
   const asked = prior.share === null ? "" : `${perCent(prior.share)} of the network was asked to go. `;
   const curves = prior.curves.length ? "Curves are the components: that of unneeded groups with as many as are below the boundary, the others with those above." : "";
   fill("groups-when", when);

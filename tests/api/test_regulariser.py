@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import heredity
+from heredity.errors import InputError
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def trained(prior: heredity.Regulariser, net: nn.Module, steps: int = 400) -> None:
+    """A loop of one's own, on three clouds of points."""
+    labels = torch.arange(60) % 3
+    inputs = torch.randn(60, 1, 4, 4, generator=torch.Generator().manual_seed(1)) + labels[:, None, None, None]
+    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+    for step in range(steps):
+        optimiser.zero_grad()
+        F.cross_entropy(net(inputs), labels).backward()
+        prior(step / steps)
+        optimiser.step()
+    assert (net(inputs).argmax(1) == labels).float().mean() > 0.9
+
+
+def test_the_share_goes_and_nobody_notices() -> None:
+    net = network()
+    prior = heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.5))
+    trained(prior, net)
+    small, inputs = prior.reduced(), torch.randn(8, 1, 4, 4)
+    whole, left = (sum(p.numel() for p in one.parameters()) for one in (net, small))
+    assert 0.5 <= 1 - left / whole < 0.56
+    with torch.no_grad():
+        assert torch.allclose(net(inputs), small(inputs), atol=0.05)
+    assert small.training
+
+
+def test_who_goes_is_said_by_a_mixture_too() -> None:
+    net = network()
+    mixture = heredity.Mixture((heredity.Component(0.5, 0.0, 0.1), heredity.Component(0.5, 1.0, 0.3)))
+    prior = heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(mixtures={"": mixture}))
+    with torch.no_grad():
+        for name in ("1.weight", "1.bias"):
+            net.get_parameter(name)[:10] = 0
+        net.get_parameter("3.weight")[:, :10] = 0
+    assert prior.reduced().get_parameter("1.weight").shape == (14, 16)
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        (heredity.GroupPrior(share=0.9999), "a share that can go; came 99.99 %"),
+        (heredity.GroupPrior(share=0.5, strengths={"fc9": 2.0}), "strengths of families of the network; came fc9"),
+        (heredity.GroupPrior(share=0.5, norm="nowhere.py:norm"), "a norm reference that can be imported"),
+    ],
+)
+def test_what_does_not_fit_is_refused(prior: heredity.GroupPrior, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        heredity.Regulariser(network(), (1, 4, 4), prior)
+
+
+def test_a_prior_that_does_not_say_who_goes_reduces_nobody() -> None:
+    prior = heredity.Regulariser(network(), (1, 4, 4), heredity.GroupPrior(kind="group-lasso"))
+    with pytest.raises(InputError, match="a prior that says who goes: a share, or a mixture; came neither"):
+        prior.reduced()
