@@ -256,6 +256,15 @@ def test_data(refused: Heredity, data: str, expected: str, came: str) -> None:
     assert str(refused(data=data)).startswith(f"expected {expected}; came {came}")
 
 
+PRUNING = ("--strategy", "group_pruning", "--set")
+
+
+def mixture(of: str = "", shares: tuple[float, float] = (0.5, 0.5), scale: float = 0.1) -> str:
+    """As one writes it."""
+    components = [{"share": share, "mean": k, "scale": scale} for k, share in enumerate(shares)]
+    return json.dumps({of: {"components": components}})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -264,6 +273,18 @@ def test_data(refused: Heredity, data: str, expected: str, came: str) -> None:
         (("--workers", "x"), "Invalid value for '--workers': "),
         (("--workers", -1), "expected 0 workers or more; came -1; leave --workers out"),
         (("--strategy", "syntesis"), "expected a strategy; came 'syntesis'; did you mean 'synthesis'?"),
+        ((*PRUNING, "shares=[1.5]"), "expected a share to remove in (0, 1); came 1.5; give 0.5 for half"),
+        (
+            (*PRUNING, "shares=[0.9999]"),
+            "expected a share that can go; came 99.99 %, with a cluster left of every family",
+        ),
+        (
+            (*PRUNING, f"prior.mixtures={mixture(shares=(0.5, 0.6))}"),
+            "expected shares alpha that sum to 1; came 0.5, 0.6",
+        ),
+        ((*PRUNING, f"prior.mixtures={mixture(scale=0)}"), "expected a scale sigma above 0; came 0.0"),
+        ((*PRUNING, f"prior.mixtures={mixture(of='fc9')}"), "expected mixtures of families of the network; came fc9"),
+        ((*PRUNING, "prior.members=filters"), "expected settings of group_pruning; came Invalid enum value 'filters'"),
         (("--cost", "weight"), "expected a cost; came 'weight'; choose among params, macs, bytes, latency"),
         (("--generations", 0), "expected at least 1 generation; came 0"),
         (("--generations", -3), "expected at least 1 generation; came -3"),

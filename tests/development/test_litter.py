@@ -14,9 +14,11 @@ from heredity.development.birth import Birth
 from heredity.development.datasets import as_task
 from heredity.development.develop import Brood, develop_litter, validation_error
 from heredity.development.loop import train
+from heredity.development.prior import Pull
 from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Task
 from heredity.errors import DevelopmentError, InputError
+from heredity.priors.prior import GroupPrior
 from heredity.rng import derive
 from heredity.testing.organisms import masked
 from heredity.variation.cloning import Cloning
@@ -70,6 +72,19 @@ def test_a_litter_of_one_learns_as_torch_teaches(parent: Organism, task: Task) -
     for name, parameter in network.named_parameters():
         assert torch.allclose(own[name], parameter, atol=1e-3), name
         assert not torch.allclose(own[name], parent.tensors[name], atol=1e-2), name
+
+
+def test_a_sibling_is_pulled_by_its_prior(parent: Organism, task: Task) -> None:
+    """As the other loop pulls it, where the litter is one; its readings come along."""
+    recipe = replace(RECIPE, prior=GroupPrior(kind="l2", strength=1.0, settled=0.0))
+    grown, plain = (litter(parent, task, [Cloning()], r).grown[0] for r in (recipe, RECIPE))
+    network = build(parent.genome, {name: tensor.clone() for name, tensor in parent.tensors.items()})
+    pull = Pull(recipe.prior, anatomy_of(parent.genome), network)
+    train(network, task.train, task.inputs, recipe, criterion=task.criterion, seed=derive(5, "training"), prior=pull)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(grown.organism.tensors[name], parameter.detach(), rtol=0, atol=3e-3)
+    assert not torch.allclose(grown.organism.tensors["conv1.weight"], plain.organism.tensors["conv1.weight"], atol=1e-2)
+    assert (len(grown.readings), plain.readings) == (len(pull.finish()), ())
 
 
 def test_siblings_learn_what_they_share_together(parent: Organism, task: Task) -> None:
@@ -138,7 +153,7 @@ def test_absent_synapses_stay_absent(parent: Organism, task: Task) -> None:
     ("recipe", "expected"),
     [
         (replace(RECIPE, optimiser="sgd"), "adamw for a litter; came sgd"),
-        (replace(RECIPE, culture=Culture()), "no teacher and no prior in a litter; came one"),
+        (replace(RECIPE, culture=Culture()), "no teacher in a litter; came one"),
     ],
 )
 def test_recipes_that_a_litter_cannot_follow(parent: Organism, task: Task, recipe: Recipe, expected: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -154,16 +154,15 @@ def develop_litter(
     bank = Bank(sharing.bank([newborn.tensors for newborn in newborns]).to(device))
     if all(remembered) and all(recipe.carried for recipe in recipes):
         bank.moments = [sharing.bank(planes).to(device) for planes in zip(*remembered, strict=True)]
-    siblings = [
-        Sibling(
-            build(newborn.genome, {name: tensor.clone() for name, tensor in newborn.tensors.items()}).to(device),
-            sharing.index(k),
-            newborn.masks,
-            recipes[k],
-            training_flops(macs(anatomy_of(newborn.genome))),
-        )
-        for k, newborn in enumerate(newborns)
-    ]
+    siblings: list[Sibling] = []
+    priors: list[Pull | None] = []
+    for k, (newborn, recipe) in enumerate(zip(newborns, recipes, strict=True)):
+        anatomy = anatomy_of(newborn.genome)
+        own = {name: tensor.clone() for name, tensor in newborn.tensors.items()}
+        network = build(newborn.genome, own).to(device)
+        priors.append(None if recipe.prior is None else Pull(recipe.prior, anatomy, network))
+        flops = training_flops(macs(anatomy))
+        siblings.append(Sibling(network, sharing.index(k), newborn.masks, recipe, flops, priors[k]))
     trained = train_litter(
         bank,
         siblings,
@@ -174,9 +173,10 @@ def develop_litter(
         beat=beat,
         efforts=efforts,
     )
+    readings = [prior.finish() if prior else () for prior in priors]
     grown = [
-        _sibling(newborn, sibling.network.cpu(), done, task, graph_bytes)
-        for newborn, sibling, done in zip(newborns, siblings, trained, strict=True)
+        replace(_sibling(newborn, sibling.network.cpu(), done, task, graph_bytes), readings=read)
+        for newborn, sibling, done, read in zip(newborns, siblings, trained, readings, strict=True)
     ]
     values, *moments = (sharing.layout.split(plane.cpu()) for plane in (bank.values, *bank.moments))
     return Brood(grown, sharing, values, tuple(moments))

@@ -28,7 +28,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from heredity.anatomy.inputs import InputForm
 from heredity.development.augmentation import augmenter
 from heredity.development.criteria import Criterion
-from heredity.development.loop import CHECK_EVERY, Beat, Effort, Trained, batches_of, total_steps
+from heredity.development.loop import CHECK_EVERY, Beat, Effort, Prior, Trained, batches_of, total_steps
 from heredity.development.recipe import Recipe, learning_rate
 from heredity.development.task import Split, normalised, standardised
 from heredity.errors import DevelopmentError, InputError
@@ -59,7 +59,7 @@ class Bank:
 
 @dataclass(frozen=True)
 class Sibling:
-    """One of a litter: its network, where in the bank its parameters lie, by name, its masks and its recipe.
+    """One of a litter: its network, where in the bank its parameters lie, by name, its masks, its recipe and its prior.
 
     `flops` are those of training on one example.
     """
@@ -69,6 +69,7 @@ class Sibling:
     masks: Masks
     recipe: Recipe
     flops: int
+    prior: Prior | None = None
 
 
 def check_litter(recipes: Sequence[Recipe]) -> None:
@@ -82,8 +83,8 @@ def check_litter(recipes: Sequence[Recipe]) -> None:
     for recipe in recipes:
         if recipe.optimiser != "adamw":
             raise InputError.of("adamw for a litter", recipe.optimiser, "change the recipe")
-        if recipe.culture is not None or recipe.prior is not None:
-            raise InputError.of("no teacher and no prior in a litter", "one", "develop them apart, or leave it out")
+        if recipe.culture is not None:
+            raise InputError.of("no teacher in a litter", "one", "develop them apart, or leave it out")
 
 
 def train_litter(
@@ -121,11 +122,13 @@ def train_litter(
 
     done, losses = [0] * len(siblings), [torch.zeros((), device=device) for _ in siblings]
     for step, (k, own, whole) in enumerate(_turns(siblings, len(split), generator(seed, "turns"))):
-        recipe = siblings[k].recipe
+        recipe, prior = siblings[k].recipe, siblings[k].prior
         batch, answers = batch_of(k)
         pupils[k].fetch()
         loss = criterion.loss(siblings[k].network(batch).float(), answers, recipe.label_smoothing)
         loss.backward()
+        if prior is not None:
+            prior(own)
         pupils[k].learn(learning_rate(recipe, own), recipe)
         done[k] += 1
         efforts[k].flops += siblings[k].flops * len(answers)
