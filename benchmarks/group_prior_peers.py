@@ -1,15 +1,16 @@
 """How small at equal error? Group priors beside group lasso, L2, magnitude and Torch-Pruning; families, norms, starts.
 
     python benchmarks/group_prior_peers.py [--network lenet-300-100] [--seeds 0 1 ...] [--arms ...] [--out DIR]
+                                           [--steps 2500 2500 1250] [--trials 7]
     python benchmarks/group_prior_peers.py --pilot          # the strengths from which STRENGTHS below were chosen
     python benchmarks/group_prior_peers.py --report DIR     # the tables alone, of what is there
 
-Each arm and seed has TRIALS trials. A trial removes a share of the weights: a training under the arm's regulariser, the
-removal, and a tuning without one, as many steps for all (of regularisers that do not know the share the first training
-is the same for all trials, and is done once). A trial is good if its validation error after the tuning is at most
-TOLERATED points above that of a clone which trains for as many steps without anything. Shares are bisected, over the
-logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same ancestor,
-but for the arm that starts at random, which learns the ancestor's steps and its own in one.
+Each arm and seed has so many trials. A trial removes a share of the weights: a training under the arm's regulariser,
+the removal, and a tuning without one, as many steps for all (of regularisers that do not know the share the first
+training is the same for all trials, and is done once). A trial is good if its validation error after the tuning is at
+most TOLERATED points above that of a clone which trains for as many steps without anything. Shares are bisected, over
+the logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same
+ancestor, but for the arm that starts at random, which learns the ancestor's steps and its own in one.
 
 L2 and group lasso are the textbook's: sums over groups of squares, and of Euclidean norms. Who goes after them is what
 `heredity.priors.prior` says of a cut, by norm and cost.
@@ -36,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch_pruning
-from group_prior import CASES, Case
+from group_prior import CASES
 from msgspec.structs import replace
 from tables import print_table
 from torch import nn
@@ -60,8 +61,8 @@ from heredity.variation import Founding
 from heredity.variation.operator import Organism
 from heredity.variation.removal import remove
 
-TRIALS, TOLERATED, SMALLEST = 7, 0.2, 0.01
-"""Of an arm with a seed; points of validation error; the least share of the weights that may stay."""
+TOLERATED, SMALLEST = 0.2, 0.01
+"""Points of validation error; the least share of the weights that may stay."""
 
 GRID = {
     "mixture": (0.01, 0.03, 0.1, 0.3, 1.0),
@@ -116,12 +117,14 @@ ARMS: dict[str, Arm] = {
 
 
 class Job(NamedTuple):
-    """An arm with a seed."""
+    """An arm with a seed; `steps` are those of the ancestor, under a regulariser, and of the tuning."""
 
     network: str
     seed: int
     name: str
     arm: Arm
+    steps: tuple[int, int, int]
+    trials: int
 
 
 class Start(NamedTuple):
@@ -137,6 +140,8 @@ def main() -> None:
     parser.add_argument("--network", choices=CASES, default="lenet-300-100")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--steps", type=int, nargs=3, help="of ancestor, regulariser and tuning, if not the network's")
+    parser.add_argument("--trials", type=int, default=7)
     parser.add_argument("--pilot", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/group-prior-peers"))
@@ -146,7 +151,10 @@ def main() -> None:
     path = (given.report or given.out) / f"{given.network}{'-pilot' if given.pilot else ''}.csv"
     if not given.report:
         seeds = PILOT if given.pilot else given.seeds
-        live([Job(given.network, seed, name, arm) for seed in seeds for name, arm in arms.items()], path, given.workers)
+        steps = tuple(given.steps or CASES[given.network].steps)
+        own = {"network": given.network, "steps": steps, "trials": given.trials}
+        jobs = [Job(seed=seed, name=name, arm=arm, **own) for seed in seeds for name, arm in arms.items()]
+        live(jobs, path, given.workers)
     report(path, pilot=given.pilot)
 
 
@@ -184,17 +192,17 @@ def prepare() -> None:
 
 def trials(job: Job) -> list[dict[str, Any]]:
     """A row for each trial; the test error of the smallest good one."""
-    case, start = CASES[job.network], start_of(job.network, job.seed)
-    _, steps, tuning = case.steps
+    start = start_of(job.network, job.seed, job.steps)
+    _, steps, tuning = job.steps
     low, high = math.log(SMALLEST), 0.0
     rows: list[dict[str, Any]] = []
     best: tuple[int, float, nn.Module] | None = None
     trained: Any = None
-    for number in range(TRIALS):
+    for number in range(job.trials):
         stays = math.exp((low + high) / 2)
         try:
             if trained is None or job.arm.knows:
-                trained = regularised(job, case, start, 1 - stays, steps)
+                trained = regularised(job, start, 1 - stays, steps)
             before, network = reduced(job.arm, trained, 1 - stays, start.task.inputs.shape)
             after = validation_error(network, start.task)
             tune(network, start.task, tuning, derive(job.seed, job.name, number, "tuning"))
@@ -231,20 +239,20 @@ def trials(job: Job) -> list[dict[str, Any]]:
 
 
 @cache
-def start_of(network: str, seed: int) -> Start:
+def start_of(network: str, seed: int, steps: tuple[int, int, int]) -> Start:
     """Trains the ancestor, and a clone for as long as the arms' networks."""
     case = CASES[network]
     task = heredity.load_task(case.data, seed=seed)
     constructor = describe(case.model or network, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
     first = Founding(constructor, task.inputs).conceive([], derive(seed, "ancestor"))
-    ancestor, _ = grown(first, task, case.steps[0], derive(seed, "ancestor"))
+    ancestor, _ = grown(first, task, steps[0], derive(seed, "ancestor"))
     clone = module_of(ancestor)
-    tune(clone, task, case.steps[1], derive(seed, "reference"))
-    tune(clone, task, case.steps[2], derive(seed, "reference", "tuning"))
+    tune(clone, task, steps[1], derive(seed, "reference"))
+    tune(clone, task, steps[2], derive(seed, "reference", "tuning"))
     return Start(task, ancestor, validation_error(clone, task))
 
 
-def regularised(job: Job, case: Case, start: Start, share: float, steps: int) -> Any:
+def regularised(job: Job, start: Start, share: float, steps: int) -> Any:
     """What the arm's regulariser has prepared for losing this share: an organism, or a module for a peer."""
     arm, task, seed = job.arm, start.task, derive(job.seed, job.name, "regularised")
     if arm.peer is not None:
@@ -255,7 +263,7 @@ def regularised(job: Job, case: Case, start: Start, share: float, steps: int) ->
     first = start.ancestor
     if arm.random:
         constructor = first.genome.constructor
-        first, steps = Founding(constructor, task.inputs).conceive([], seed), steps + case.steps[0]
+        first, steps = Founding(constructor, task.inputs).conceive([], seed), steps + job.steps[0]
     ranking = tailored(GroupPrior(kind="l2", share=share), anatomy_of(first.genome), first.tensors)
     prior = arm.prior
     if prior is not None and arm.knows:
