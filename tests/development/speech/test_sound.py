@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -69,6 +70,32 @@ def test_what_is_no_recording_is_refused(written: Written, tmp_path: Path) -> No
     with pytest.raises(DataError) as caught:
         read(written(tone(1), 500), RATE, "it")
     expect_one_line(caught, "1,000 to 768,000 Hz", "500 Hz")
+
+
+def wav(samples: int, announced: int, before: bytes = b"") -> bytes:
+    """A file of so many 16-bit samples, whose header announces so many bytes of them."""
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    body = b"WAVE" + form + before + b"data" + struct.pack("<I", announced) + bytes(2 * samples)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+ODD = b"note" + struct.pack("<I", 3) + b"odd\0"
+"""A chunk of an odd size, which is filled up."""
+
+
+def test_a_wav_file_that_is_cut_off_is_refused(written: Written, tmp_path: Path) -> None:
+    whole = written(tone(1, seconds=2)).read_bytes()
+    for content in (whole[: len(whole) // 4], whole[:-2], wav(500, 8000, ODD)):
+        with pytest.raises(DataError) as caught:
+            read(content, RATE, "it")
+        expect_one_line(caught, "a recording in it that is whole", "bytes of samples")
+    assert "1,000 of its 8,000 bytes" in str(caught.value)
+
+
+@pytest.mark.parametrize("announced", [1000, 0x7FFFFFFF - 36, 0x80000000, 0xFFFFFFFF])
+def test_what_was_streamed_is_read_as_far_as_it_goes(announced: int) -> None:
+    for content in (wav(500, announced), wav(500, announced, ODD), wav(500, announced) + ODD):
+        assert len(read(content, RATE, "it").samples) >= 500
 
 
 def test_silence_is_refused_whatever_its_level_lies_at() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -27,6 +28,9 @@ QUIETEST = 1e-3
 LOWEST, HIGHEST = 1000, 768_000
 """Rates, in samples a second, that can be converted."""
 
+OPEN = 0x7FFF0000
+"""Bytes from which on a WAV file's length is none: programs that stream announce the most that they can."""
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -42,7 +46,7 @@ def read(source: Path | bytes, rate: int, called: str) -> Sound:
     `called` names it in messages. Silence is taken as it is, see `refuse_silence`.
 
     Raises:
-        DataError: it is missing, empty, damaged, or too short.
+        DataError: it is missing, empty, damaged, cut off, or too short.
         InputError: soundfile is not installed.
     """
     soundfile = library("soundfile", "which reads recordings", "speech")
@@ -55,6 +59,7 @@ def read(source: Path | bytes, rate: int, called: str) -> Sound:
     if not content:
         raise DataError.of(expected, "an empty file", "record it again")
     samples, own_rate = _decoded(soundfile, content, expected)
+    _refuse_cut(content, expected)
     if not np.isfinite(samples).all():
         raise DataError.of(expected, "samples that are no numbers", "record it again")
     if not LOWEST <= own_rate <= HIGHEST:
@@ -105,3 +110,20 @@ def _decoded(soundfile: Any, content: bytes, expected: str) -> tuple[Samples, in
     except Exception as error:
         came = f"{type(error).__name__}: {error}"
         raise DataError.of(expected, came, "give a wav, flac or ogg file that is whole") from error
+
+
+def _refuse_cut(content: bytes, expected: str) -> None:
+    """Refuses a WAV file that ends before its samples do: libsndfile reads those that are left, and says nothing.
+
+    A chunk is a name, the size of what follows, and that, filled up to an even number of bytes.
+    """
+    place = 12 if content[:4] == b"RIFF" else len(content)
+    while place + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, place)
+        place += 8
+        if name == b"data":
+            if len(content) - place < size < OPEN:
+                came = f"{len(content) - place:,} of its {size:,} bytes of samples"
+                raise DataError.of(f"{expected} that is whole", came, "copy or record it again")
+            return
+        place += size + size % 2
