@@ -44,6 +44,14 @@ def test_channels_are_mixed_down(written: Written) -> None:
     assert heard.converted == ("2 channels mixed down to one",)
 
 
+def test_channels_that_cancel_are_no_silence(written: Written) -> None:
+    silent = read(written(np.zeros((4000, 2), np.float32)), RATE, "it")
+    assert not silent.samples.any(), "silence is refused elsewhere"
+    with pytest.raises(DataError) as caught:
+        read(written(np.stack([tone(1), -tone(1)], 1)), RATE, "it")
+    expect_one_line(caught, "2 channels that cancel when they are mixed down")
+
+
 def test_what_is_no_recording_is_refused(written: Written, tmp_path: Path) -> None:
     whole = written(tone(1)).read_bytes()
     for name, content, word in (

@@ -46,7 +46,7 @@ def read(source: Path | bytes, rate: int, called: str) -> Sound:
     `called` names it in messages. Silence is taken as it is, see `refuse_silence`.
 
     Raises:
-        DataError: it is missing, empty, damaged, cut off, or too short.
+        DataError: it is missing, empty, damaged, cut off, or too short, or its channels cancel.
         InputError: soundfile is not installed.
     """
     soundfile = library("soundfile", "which reads recordings", "speech")
@@ -67,12 +67,15 @@ def read(source: Path | bytes, rate: int, called: str) -> Sound:
     if len(samples) < SHORTEST * own_rate:
         came = f"{1000 * len(samples) / own_rate:.3g} ms" if len(samples) else "none, its file has no samples"
         raise DataError.of(f"{expected} of at least {1000 * SHORTEST:g} ms", came, "record it again")
-    converted = list[str]()
+    converted, mixed = list[str](), samples.mean(1)
     if samples.shape[1] > 1:
+        if _level(mixed) <= QUIETEST < max(map(_level, samples.T)):
+            came = f"{samples.shape[1]} channels that cancel when they are mixed down to one"
+            raise DataError.of(expected, came, "keep one of them")
         converted.append(f"{samples.shape[1]} channels mixed down to one")
     if own_rate != rate:
         converted.append(f"{own_rate:,} Hz converted to {rate:,} Hz")
-    return Sound(resampled(samples.mean(1), own_rate, rate), tuple(converted))
+    return Sound(resampled(mixed, own_rate, rate), tuple(converted))
 
 
 def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
@@ -89,7 +92,7 @@ def refuse_silence(samples: Samples, called: str) -> None:
     Raises:
         DataError: so it is.
     """
-    if (loudest := float(np.abs(samples - samples.mean()).max())) <= QUIETEST:
+    if (loudest := _level(samples)) <= QUIETEST:
         came = f"silence ({loudest:.1g} of full scale at most)"
         raise DataError.of(f"speech in {called}", came, "check the microphone, or record it louder")
 
@@ -101,6 +104,11 @@ def loudest(samples: Samples, length: int) -> Samples:
     power = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
     start = int(np.argmax(power[length:] - power[:-length]))
     return samples[start : start + length]
+
+
+def _level(samples: Samples) -> float:
+    """The largest deviation from the mean, as a share of full scale."""
+    return float(np.abs(samples - samples.mean()).max())
 
 
 def _decoded(soundfile: Any, content: bytes, expected: str) -> tuple[Samples, int]:
