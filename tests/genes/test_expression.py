@@ -62,6 +62,9 @@ def test_a_network_that_cannot_be_built_says_so() -> None:
         ({"recipe.weight_decay": "-1..1"}, "weight_decay of at least 0"),
         ({"recipe.optimiser": "adamw|adam"}, "gene recipe.optimiser cannot be adam"),
         ({"model.activation": "relu|gleu"}, "gene model.activation cannot be gleu: expected an activation"),
+        ({"model.depth": "1..2 from 2"}, "gene model.depth cannot be 2: .* at least 3 layers"),
+        ({"model.depth": "1|2"}, "gene model.depth cannot be 1: .* at least 3 layers"),
+        ({"model.width": "8.5..99.5"}, "gene model.width cannot be 64.0: expected tdnn to build a network"),
         ({"initial_scale": "0..2"}, "gene initial_scale cannot be 0.0: expected a factor above 0"),
     ],
 )
@@ -69,6 +72,12 @@ def test_genes_that_say_nothing_or_nonsense_are_refused(given: dict[str, str], e
     genes = read_genes(given, usual_values(constructor(), RECIPE))
     with pytest.raises(InputError, match=expected):
         check_meaning({name: gene for name, gene in genes.items() if gene}, constructor(), RECIPE)
+
+
+@pytest.mark.parametrize("depth", ["2..4", "1|2|3", "2..9 from 2", "2..3 if model.reach=2"])
+def test_numbers_may_be_attempts_where_one_of_them_builds(depth: str) -> None:
+    genes = read_genes({"model.depth": depth}, usual_values(constructor(), RECIPE))
+    check_meaning({name: gene for name, gene in genes.items() if gene}, constructor(), RECIPE)
 
 
 def test_without_culture_there_are_no_genes_of_it() -> None:

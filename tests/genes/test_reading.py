@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from heredity.errors import InputError
-from heredity.genes.gene import Choice, Gene, Integer, Real, When
+from heredity.genes.gene import Choice, Gene, Integer, Real, Value, When
 from heredity.genes.reading import read_genes
 
 
@@ -41,6 +41,23 @@ def test_names_come_whole_or_part_by_part() -> None:
         "recipe.culture.weight": Real(0, 1),  # as the ancestor's is a real number
         "recipe.momentum": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "usual", "gene"),
+    [
+        ("8.0..400.0 from 1e2", 300, Integer(8, 400, start=100)),
+        ("1e1..4e2 log", 300, Integer(10, 400, "log")),
+        (msgspec.to_builtins(Real(8, 16)), 300, Integer(8, 16)),
+        ("8.5..400", 300, Real(8.5, 400)),
+        ("8..400 from 9.5", 300, Real(8, 400, start=9.5)),
+        ("0.0..1.0", True, Real(0, 1)),
+        ("8..400", 0.5, Real(8, 400)),
+    ],
+)
+def test_bounds_are_of_numbers_such_as_the_ancestors(text: Any, usual: Value, gene: Gene) -> None:
+    (found,) = read_genes({"x": text}, {"x": usual}).values()
+    assert (found, type(found)) == (gene, type(gene))
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,8 @@ def test_whose_network_cannot_be_built_is_not_born() -> None:
     assert {refusal.values["model.depth"] for refusal in strategy.refused} == {2}
     assert all("at least 3 layers" in refusal.reason for refusal in strategy.refused)
     assert len(newborns(history)) + len(strategy.refused) == 12
-    never = {**SHORT, "default_genes": False, "genes": {"model.depth": "2..2", "model.width": "4..8 from 5"}}
+    genes = {"model.width": "4..8 from 5", "model.depth": "2..2 if model.width=4..8"}
+    never = {**SHORT, "default_genes": False, "genes": genes}
     hopeless = DualInheritance(setting, msgspec.convert(never, DualInheritanceSettings))
     with pytest.raises(InputError, match="genes of which networks can be built; came none in 8 populations"):
         live(hopeless, life, None, 2)

@@ -55,7 +55,7 @@ def usual_values(constructor: Constructor, recipe: Recipe) -> dict[str, Value]:
 
 
 def check_meaning(genes: Mapping[str, Gene], constructor: Constructor, recipe: Recipe) -> None:
-    """Refuses genes that say nothing, or something that a recipe cannot have.
+    """Refuses genes that say nothing, something that a recipe cannot have, or numbers of which no network can be built.
 
     Raises:
         InputError: so it is.
@@ -65,6 +65,8 @@ def check_meaning(genes: Mapping[str, Gene], constructor: Constructor, recipe: R
         ends = gene.values if isinstance(gene, Choice) else (gene.low, gene.high)
         for value in ends:
             _check_value(name, value, constructor, recipe)
+        if name.startswith(MODEL) and gene.when is None:  # else it needs more than itself to mean something
+            _check_numbers(name, gene, constructor)
 
 
 def _check_name(name: str, constructor: Constructor, recipe: Recipe) -> None:
@@ -91,6 +93,33 @@ def _check_value(name: str, value: Value, constructor: Constructor, recipe: Reci
             raise InputError.of("a factor above 0", value, "change it")
     except InputError as error:
         raise InputError(f"gene {name} cannot be {value}: {error}") from error
+
+
+def _check_numbers(name: str, gene: Gene, constructor: Constructor) -> None:
+    """Some numbers may fail in a constructor, but one must build: where the gene begins, an end, or any of a choice.
+
+    All else is as the ancestor has it, whose own number is known to build.
+    """
+    keyword = name.removeprefix(MODEL)
+    own = keywords_of(constructor)[keyword]
+    if isinstance(gene, Choice):
+        values = gene.values
+    else:
+        start = own if gene.start is None else gene.start
+        begins = isinstance(start, int | float) and gene.holds(start)
+        values = [*([type(gene.low)(start)] if begins else []), gene.low, gene.high]
+    refused: InputError | None = None
+    for value in values:
+        if isinstance(value, str) or (type(value), value) == (type(own), own):  # a word has been tried before
+            return
+        try:
+            varied(constructor, {keyword: value})
+        except InputError as error:
+            refused = refused or InputError(f"gene {name} cannot be {value}: {error}")
+        else:
+            return
+    if refused:
+        raise refused
 
 
 def _recipe(values: Mapping[str, Value], recipe: Recipe) -> Recipe:

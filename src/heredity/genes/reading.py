@@ -35,7 +35,7 @@ def read_genes(given: Mapping[str, Any], usual: Mapping[str, Value]) -> dict[str
     """Genes by name, as settings have them: texts, lists of values, or records; None for one that is off.
 
     Names are whole (`model.width`), or come part by part, each within the one before. Bounds are of real numbers where
-    the ancestor's `usual` value is one.
+    the ancestor's `usual` value is one, and of whole ones where that is one and they are: `1e1..4e2` of a width.
 
     Raises:
         InputError: something that is no gene.
@@ -45,6 +45,8 @@ def read_genes(given: Mapping[str, Any], usual: Mapping[str, Value]) -> dict[str
         gene = None if what in (OFF, None) else _gene(name, what)
         if isinstance(gene, Integer) and isinstance(usual.get(name), float):
             gene = _real(gene.low, gene.high, gene.scale, gene.start, gene.when)
+        elif isinstance(gene, Real) and type(usual.get(name)) is int:  # a bool is no number
+            gene = _whole(gene)
         found[name] = gene
     return found
 
@@ -93,6 +95,14 @@ def _written(name: str, text: str) -> Gene:
 
 def _real(low: Value, high: Value, scale: Scale, start: Value | None, when: When | None) -> Real:
     return Real(float(low), float(high), scale, None if start is None else float(start), when)
+
+
+def _whole(gene: Real) -> Integer | Real:
+    """The gene of whole numbers with these bounds and this start, if they are whole."""
+    if not all(number is None or float(number).is_integer() for number in (gene.low, gene.high, gene.start)):
+        return gene
+    start = None if gene.start is None else int(gene.start)
+    return Integer(int(gene.low), int(gene.high), gene.scale, start, gene.when)
 
 
 def _values(text: str) -> tuple[Value, ...]:
