@@ -56,6 +56,7 @@ def test_choices_come_back(value: int | str) -> None:
         (Integer(-2, 8, "log"), "above 0 of gene model.x"),
         (Real(0, float("inf")), "the lower one first"),
         (Choice(()), "values of gene model.x; came none"),
+        (Choice((1, True, 1.0)), "different values of gene model.x"),
         (Choice(("a", "a")), "different values of gene model.x"),
     ],
 )

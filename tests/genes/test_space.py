@@ -51,6 +51,13 @@ def test_every_point_means_values_that_the_genes_have(coordinates: list[float]) 
     assert all(again[name] == value for name, value in values.items() if name != "rate")
 
 
+def test_true_is_not_one() -> None:
+    genes = {"kind": Choice((1, True)), "width": Integer(4, 64, when=When("kind", (True,)))}
+    space = Space(genes, {"kind": True, "width": 8})
+    assert space.decode(space.start) == {"kind": True, "width": 8}
+    assert space.decode(space.encode({"kind": 1})) == {"kind": 1}
+
+
 def test_the_start_is_the_ancestor() -> None:
     assert DEEP.decode(DEEP.start) == {"depth": 2, "width": 32, "kind": "plain", "width2": 16, "rate": 0.01}
     assert "kind" not in DEEP.free
@@ -72,6 +79,15 @@ ON_B = When("b", (1,))
         ({"c": Integer(1, 4), "a": Integer(1, 4, start=1, when=ON_B)}, "b, which is none of the genes; name one of c"),
         ({"a": Integer(1, 4, start=1, when=ON_B), "b": Integer(1, 4)}, "b, which comes later"),
         ({"b": Integer(2, 4), "a": Integer(1, 4, start=1, when=ON_B)}, "values that b can have, 2..4; came 1"),
+        (
+            {"b": Integer(2, 4), "a": Integer(1, 4, start=1, when=When("b", (4, 9, 2)))},
+            "b can have, 2..4; came 9; change",
+        ),
+        ({"b": Integer(1, 4), "a": Integer(1, 4, start=1, when=When("b", (True,)))}, "b can have, 1..4; came True"),
+        (
+            {"k": Choice((0, 2), 0), "a": Integer(1, 4, start=1, when=When("k", (False,)))},
+            r"k can have, 0\|2; came False",
+        ),
         ({"b": Integer(1, 4), "a": Integer(1, 4, start=1, when=When("b", ()))}, "can have, 1..4; came none"),
         ({"r": Real(0, 1), "a": Integer(1, 4, start=1, when=When("r", (0.5,)))}, "r, which is any number of 0..1"),
         ({"b": Integer(4, 1)}, "the lower one first"),

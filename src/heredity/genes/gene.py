@@ -7,6 +7,7 @@ a choice it is the place among its values. Distributions know coordinates alone.
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -20,11 +21,20 @@ Value = bool | int | float | str
 Scale = Literal["linear", "log"]
 
 
+def same(one: Value, other: Value) -> bool:
+    """Whether two values are the same; true is not the number 1, nor false 0."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
 class When(Struct, frozen=True, forbid_unknown_fields=True):
     """A condition: a gene means something only if another, named before it, has one of these values."""
 
     gene: str
     values: tuple[Value, ...]
+
+    def met(self, value: Value | None) -> bool:
+        """Whether it is, where the other gene says this; None: nothing."""
+        return value is not None and any(same(own, value) for own in self.values)
 
 
 class Real(Struct, frozen=True, tag="real", tag_field="kind", forbid_unknown_fields=True):
@@ -129,12 +139,12 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind", forbid_unknown
         """
         if not self.values:
             raise InputError.of(f"values of gene {name}", "none", "give some, such as relu|tanh, or leave the gene out")
-        if len(set(self.values)) < len(self.values):
+        if any(same(one, other) for one, other in combinations(self.values, 2)):
             raise InputError.of(f"different values of gene {name}", list(self.values), "give each once")
 
     def holds(self, value: Value) -> bool:
         """Whether this is one of its values."""
-        return value in self.values
+        return any(same(own, value) for own in self.values)
 
     def value(self, coordinate: float) -> Value:
         """The value at this place among them."""
@@ -142,7 +152,7 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind", forbid_unknown
 
     def coordinate(self, value: Value) -> float:
         """The place of a value."""
-        return float(self.values.index(value))
+        return float([same(own, value) for own in self.values].index(True))
 
 
 Gene = Real | Integer | Choice

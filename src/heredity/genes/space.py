@@ -70,7 +70,7 @@ class Space:
         coordinates = dict(zip(self.free, point.tolist(), strict=True))
         values: Values = {}
         for name, gene in self.genes.items():
-            if gene.when is None or values.get(gene.when.gene) in gene.when.values:
+            if gene.when is None or gene.when.met(values.get(gene.when.gene)):
                 values[name] = gene.value(coordinates.get(name, 0.0))
         return values
 
@@ -100,7 +100,8 @@ class Space:
         if isinstance(other, Real):
             came = f"{when.gene}, which is any number of {other}"
             raise InputError.of(f"a condition of gene {name} on a gene with values to name", came, "change either")
-        if not any(other.holds(value) for value in when.values):
-            came = ", ".join(map(str, when.values)) or "none"
+        impossible = [value for value in when.values if not other.holds(value)]
+        if impossible or not when.values:
+            came = ", ".join(map(str, impossible)) or "none"
             expected = f"a condition of gene {name} on values that {when.gene} can have, {other}"
             raise InputError.of(expected, came, f"change either, or leave {name} out")
