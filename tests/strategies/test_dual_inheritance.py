@@ -14,6 +14,7 @@ from heredity.api.names import make_strategy, strategy_settings
 from heredity.development.birth import Individual
 from heredity.development.recipe import Culture
 from heredity.errors import InputError
+from heredity.genes.gene import When
 from heredity.measures.size import params
 from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
@@ -250,7 +251,11 @@ def test_budgets() -> None:
         ({"genes.model.fc1": "400..600"}, "the start of gene model.fc1 within 400..600; came 300"),
         ({"genes.model.fc3": "8..9"}, "gene model.fc3 to be a keyword of lenet-300-100; came none such; .*fc1, fc2"),
         ({"genes.model.fc3": "off"}, "genes that are there, to be off; came model.fc3"),
-        ({"genes.model.fc1": "8..600 if model.fc2=7"}, "a condition of gene model.fc1 on an earlier gene"),
+        (
+            {"genes.model.fc1": "8..600 if model.fc2=9", "genes.model.fc2": "8..200 if model.fc1=9"},
+            "gene model.fc1 on an earlier gene; came model.fc2, which comes later",
+        ),
+        ({"genes.model.fc1": "8..600 if model.fc2=9|300"}, "values that model.fc2 can have, 8..200 log; came 300"),
         ({"genes.model.fc2": "8..200 if model.fc1=700"}, "values that model.fc1 can have, 8..600 log; came 700"),
         ({"genes.recipe.weight_decay": "0..1 log"}, "bounds above 0 of gene recipe.weight_decay"),
         ({"genes.recipe.optimiser": []}, "values of gene recipe.optimiser; came none"),
@@ -272,11 +277,38 @@ def test_wrong_settings_are_refused_in_one_line(given: dict[str, Any], expected:
     assert "\n" not in str(refused.value)
 
 
-def test_genes_of_a_model_that_hang_on_one_that_is_off_stay() -> None:
+def on_tdnn(**given: Any) -> DualInheritance:
     setting = replace(
         setting_of(Life(), "tdnn"), constructor=describe("tdnn", {"input_shape": (1, 8, 8), "n_classes": 10})
     )
-    given = strategy_settings("dual_inheritance", {"genes.model.depth": "off", "preset": "best"})
-    strategy = make_strategy("dual_inheritance", given, setting)
+    strategy = make_strategy("dual_inheritance", strategy_settings("dual_inheritance", given), setting)
     assert isinstance(strategy, DualInheritance)
-    assert strategy.space.genes["model.width"].when is None
+    return strategy
+
+
+def test_genes_of_a_model_that_hang_on_one_that_is_off_stay() -> None:
+    space = on_tdnn(**{"genes.model.depth": "off", "preset": "best"}).space
+    assert space.genes["model.width"].when is None
+
+
+@pytest.mark.parametrize(
+    ("depth", "left"),
+    [("3..6", (4, 5, 6)), ("2..5", (4, 5)), ("3|6 from 3", (6,)), (5, (5,)), (3, ()), ("2..3 from 3", ())],
+)
+def test_a_models_own_condition_becomes_what_can_be(depth: Any, left: tuple[int, ...]) -> None:
+    genes = on_tdnn(**{"genes.model.depth": depth}).space.genes
+    assert ("model.width" in genes) == bool(left)
+    if left:
+        assert genes["model.width"].when == When("model.depth", left)
+
+
+def test_genes_come_behind_those_that_their_conditions_are_on() -> None:
+    usual = list(on_tdnn().space.genes)
+    written = {"genes.model.width1": "8..48 from 16 if model.depth=4..6", "genes.model.reach": "1..3"}
+    space = on_tdnn(**written).space
+    others = [name for name in usual if name != "model.width1"]
+    place = others.index("model.depth") + 1
+    assert list(space.genes) == [*others[:place], "model.width1", *others[place:]]
+    shallow = space.decode(space.encode({"model.depth": 3}))
+    assert not {"model.width1", "model.width"} & shallow.keys()
+    assert on_tdnn(**{"genes.model.depth": "3..6 if model.reach=1|2"}).space.genes.keys() == set(usual)

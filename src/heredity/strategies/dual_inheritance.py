@@ -16,7 +16,7 @@ whatever it weighs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from heredity.genes.cma import CMA
 from heredity.genes.defaults import default_genes
 from heredity.genes.distribution import Distribution, Fates, Theta
 from heredity.genes.expression import Expression, check_meaning, express, usual_values
+from heredity.genes.gene import Gene, When
 from heredity.genes.nsga import NSGA
 from heredity.genes.random import RandomSearch
 from heredity.genes.reading import read_genes
@@ -356,11 +357,37 @@ def space_of(constructor: Constructor, recipe: Recipe, settings: DualInheritance
         if gene is None and name not in own:
             raise InputError.of("genes that are there, to be off", name, f"choose among {', '.join(own) or 'none'}")
     genes = {name: gene for name, gene in {**own, **given}.items() if gene is not None}
-    for name in own.keys() & genes.keys() - given.keys():  # a model's own conditions go with what they are on
-        when = genes[name].when
-        genes[name] = replace(genes[name], when=when if when and when.gene in genes else None)
+    for name in own:
+        if name in genes and name not in given and not _adapted(name, genes):
+            del genes[name]
     check_meaning(genes, constructor, recipe)
-    return Space(genes, usual)
+    return Space(_ordered(genes), usual)
+
+
+def _adapted(name: str, genes: dict[str, Gene]) -> bool:
+    """Whether a model's own gene still means something; its condition becomes what can be, or goes with what it is on.
+
+    The other gene may have been replaced by one with fewer values, of which the condition perhaps has none.
+    """
+    when = genes[name].when
+    if when is None:
+        return True
+    if when.gene not in genes:
+        genes[name] = replace(genes[name], when=None)
+        return True
+    possible = tuple(value for value in when.values if genes[when.gene].holds(value))
+    genes[name] = replace(genes[name], when=When(when.gene, possible))
+    return bool(possible)
+
+
+def _ordered(genes: Mapping[str, Gene]) -> dict[str, Gene]:
+    """The same genes, each behind the one that its condition is on, if there is such; else in their order."""
+    rest, found = dict(genes), dict[str, Gene]()
+    while rest:
+        free = (name for name, gene in rest.items() if gene.when is None or gene.when.gene in found)
+        name = next(free, next(iter(rest)))
+        found[name] = rest.pop(name)
+    return found
 
 
 def distribution_of(space: Space, settings: DualInheritanceSettings, seed: int) -> Distribution:
