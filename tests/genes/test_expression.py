@@ -107,6 +107,13 @@ def test_others_vary_their_numbers() -> None:
     assert not {"model.reach", "model.activation", "model.width1", "model.dropout"} & genes.keys()
 
 
+@pytest.mark.parametrize(("temperature", "low", "high"), [(4.0, 1.0, 16.0), (20, 5.0, 80.0), (0.5, 0.125, 2.0)])
+def test_the_temperature_varies_around_the_cultures_own(temperature: float, low: float, high: float) -> None:
+    own, recipe = constructor(), Recipe(steps=1, culture=Culture(temperature=temperature))
+    usual = usual_values(own, recipe)
+    assert Space(default_genes(own, usual), usual).genes["recipe.culture.temperature"] == Real(low, high, "log")
+
+
 def test_what_was_handed_over_has_genes_of_its_recipe_alone() -> None:
     own = provide(constructor().build())
     genes = default_genes(own, usual_values(own, Recipe(steps=1)))

@@ -9,7 +9,7 @@ from heredity.genes.expression import CULTURE, MODEL, SCALE
 from heredity.genes.gene import Choice, Gene, Integer, Real, Value, When
 
 FACTOR = 4
-"""By how much the numbers of an unknown constructor may be smaller or larger than they are."""
+"""By how much the numbers of an unknown constructor, and the temperature of culture, may be smaller or larger."""
 
 RECIPE_FACTORS = {"recipe.learning_rate": 8, "recipe.weight_decay": 32, SCALE: 4}
 """By how much what a recipe says may be smaller or larger than the ancestor's."""
@@ -71,7 +71,7 @@ def default_genes(constructor: Constructor, usual: Mapping[str, Value]) -> dict[
     genes |= {name: _around(usual[name], factor) for name, factor in RECIPE_FACTORS.items()}
     if f"{CULTURE}weight" in usual:
         genes[f"{CULTURE}weight"] = Real(0.0, 1.0)
-        genes[f"{CULTURE}temperature"] = Real(1.0, 16.0, "log")
+        genes[f"{CULTURE}temperature"] = _around(float(usual[f"{CULTURE}temperature"]), FACTOR)
     return {name: gene for name, gene in genes.items() if gene is not None}
 
 
