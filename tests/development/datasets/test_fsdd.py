@@ -73,6 +73,26 @@ def test_the_official_split_and_a_speaker_left_out(recordings: list[Recording]) 
     expect_one_line(caught, "'nobody'", "high, low")
 
 
+@pytest.mark.parametrize(
+    ("indices", "speaker", "words"),
+    [
+        ((), None, ("recordings for train", "none of 0")),
+        ((0, 1, 2, 3, 4), None, ("recordings for train", "none of 40")),
+        ((5, 6, 7), None, ("recordings for test", "none of 24")),
+        ((0, 5), "low", ("recordings for train", "none of 8 without those of low")),
+        ((0, 13), None, ("recordings for validation", "none of 5")),
+    ],
+)
+def test_a_split_without_anybody_is_refused(
+    recordings: list[Recording], indices: tuple[int, ...], speaker: str | None, words: tuple[str, ...]
+) -> None:
+    few = [r for r in recordings if r.index in indices and (speaker is None or r.speaker == speaker)]
+    few = few[:5] if 13 in indices else few
+    with pytest.raises(DataError) as caught:
+        spoken_digits(few, Options(speaker=speaker), seed=0)
+    expect_one_line(caught, *words)
+
+
 @pytest.fixture(scope="module")
 def isolated(recordings: list[Recording]) -> Task:
     return spoken_digits(recordings, Options(), seed=0)
@@ -201,6 +221,9 @@ class TestReferences:
             ("fsdd:deltas=3", ("'deltas=3'",)),
             ("fsdd:digits=7-3", ("'digits=7-3'",)),
             ("fsdd:utterances=0", ("'utterances=0'",)),
+            ("fsdd:digits=3-5", ("digits= of connected digits", "isolated ones", "fsdd:connected")),
+            ("fsdd:10%,utterances=50", ("utterances= of connected digits", "isolated ones")),
+            ("fsdd:connected,digit=3-5", ("'digit=3-5'", "known: connected, speaker=NAME,", "digits=3-7, a share")),
             ("fsdd:size=9", ("options of fsdd", "size=", "speaker=NAME")),
             ("mnist:deltas=0", ("options of mnist", "deltas=")),
             ("fsdd:speaker=nobody", ("'nobody'", "high, low")),
@@ -219,6 +242,16 @@ class TestReferences:
         with pytest.raises(DataError) as caught:
             load_task("fsdd", seed=0, data_dir=folder)
         expect_one_line(caught, "row 3 of", "LibsndfileError")
+        rows[3]["audio"]["bytes"] = None
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+        with pytest.raises(DataError) as caught:
+            load_task("fsdd", seed=0, data_dir=folder)
+        expect_one_line(caught, "row 3 of", "no audio")
+        rows[3] = {**rows[2], "speaker": None}
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+        with pytest.raises(DataError) as caught:
+            load_task("fsdd", seed=0, data_dir=folder)
+        expect_one_line(caught, "row 3 of", "no speaker")
         parquet.write_table(pa.table({"audio": [1]}), path)
         with pytest.raises(DataError) as caught:
             load_task("fsdd", seed=0, data_dir=folder)

@@ -19,6 +19,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,10 @@ from heredity.rng import numpy_generator
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-SPEECH_OPTIONS = ("connected", "speaker", "features", "deltas", "vector", "augment", "utterances", "digits")
+COLUMNS = ("audio", "digit", "speaker", "index")
+
+CONNECTED_OPTIONS = ("utterances", "digits")
+"""Options that isolated digits do not have."""
 
 RATE = 8000
 
@@ -73,17 +77,9 @@ def fsdd(seed: int, data_dir: str | Path | None, options: Options | None = None)
     library("soundfile", "which reads recordings", "speech")
     library("kaldi_native_fbank", "which computes features of speech", "speech")
     table = read(path)
-    if missing := [c for c in ("audio", "digit", "speaker", "index") if c not in table.column_names]:
+    if missing := [c for c in COLUMNS if c not in table.column_names]:
         raise DataError.of(f"a column {missing[0]!r} in {path}", "none", "fetch the file again")
-    recordings = [
-        Recording(
-            sound.read(row["audio"]["bytes"], RATE, f"row {number} of {path}").samples,
-            row["digit"],
-            row["speaker"],
-            row["index"],
-        )
-        for number, row in enumerate(table.to_pylist())
-    ]
+    recordings = [_recording(row, f"row {number} of {path}") for number, row in enumerate(table.to_pylist())]
     return spoken_digits(recordings, options or Options(), seed=seed)
 
 
@@ -92,8 +88,13 @@ def spoken_digits(recordings: Sequence[Recording], options: Options, *, seed: in
 
     Raises:
         DataError: there is no such speaker, or a split is empty.
+        InputError: options of connected digits where they are isolated, or no such augmentation.
     """
     connected = bool(options.connected)
+    if not connected and (given := [name for name in CONNECTED_OPTIONS if getattr(options, name)]):
+        raise InputError.of(
+            f"{given[0]}= of connected digits", "isolated ones", "write fsdd:connected, or leave it out"
+        )
     audio = Audio(
         WORDS,
         RATE,
@@ -134,7 +135,7 @@ def parted(recordings: Sequence[Recording], speaker: str | None, seed: int) -> d
     """Recordings for "train", "validation" and "test", by the official split or with a speaker left out.
 
     Raises:
-        DataError: there is no such speaker.
+        DataError: there is no such speaker, or one of the three is empty.
     """
     speakers = sorted({recording.speaker for recording in recordings})
     if speaker is not None and speaker not in speakers:
@@ -146,11 +147,30 @@ def parted(recordings: Sequence[Recording], speaker: str | None, seed: int) -> d
     rest = [recording for recording in recordings if not for_test(recording)]
     order = numpy_generator(seed, "validation").permutation(len(rest))
     held_out = round(VALIDATION * len(rest))
-    return {
+    parts = {
         "train": [rest[i] for i in sorted(order[held_out:])],
         "validation": [rest[i] for i in sorted(order[:held_out])],
         "test": [recording for recording in recordings if for_test(recording)],
     }
+    if empty := [kind for kind, part in parts.items() if not part]:
+        came = f"none of {len(recordings)}{'' if speaker is None else f' without those of {speaker}'}"
+        remedy = f"give more; those with an index below {TEST_INDEX} are test, unless a speaker is left out"
+        raise DataError.of(f"recordings for {empty[0]}", came, remedy)
+    return parts
+
+
+def _recording(row: dict[str, Any], called: str) -> Recording:
+    """The recording of a row of the file.
+
+    Raises:
+        DataError: something of it is not there, or its sound cannot be read.
+    """
+    audio = row["audio"]
+    found: dict[str, Any] = {**row, "audio": audio.get("bytes") if isinstance(audio, dict) else None}
+    if missing := [name for name in COLUMNS if found[name] is None]:
+        raise DataError.of(f"a recording in {called}", f"no {missing[0]}", "fetch the file again")
+    samples = sound.read(found["audio"], RATE, called).samples
+    return Recording(samples, found["digit"], found["speaker"], found["index"])
 
 
 def _isolated(recordings: Sequence[Recording], augment: Sequence[str], seed: int) -> list[Utterance]:

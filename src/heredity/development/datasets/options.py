@@ -28,6 +28,9 @@ FORMS = {
 FLAGS = {"connected": "fsdd"}
 """Options without a value, each of one data set: elsewhere such a word is the name of a callable."""
 
+SPEECH_OPTIONS = ("connected", "speaker", "features", "deltas", "vector", "augment", "utterances", "digits")
+"""Those of `fsdd`."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -98,7 +101,8 @@ def _option(part: str, reference: str) -> tuple[str, Any]:
         least, most = int(counts[1]), int(counts[2])
         if least <= most:
             return name, (least, most)
-    raise InputError.of("an option of data", f"{part!r} in {reference}", known_options(FORMS))
+    known = SPEECH_OPTIONS if reference.startswith("fsdd:") else FORMS
+    raise InputError.of("an option of data", f"{part!r} in {reference}", known_options(known))
 
 
 def _share(part: str, reference: str) -> float:

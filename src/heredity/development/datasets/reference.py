@@ -11,12 +11,12 @@ from heredity.anatomy.constructor import resolve
 from heredity.development.datasets.cifar10 import cifar10
 from heredity.development.datasets.digits import digits
 from heredity.development.datasets.folder import folder_task
-from heredity.development.datasets.fsdd import SPEECH_OPTIONS, fsdd
+from heredity.development.datasets.fsdd import fsdd
 from heredity.development.datasets.given import as_task
 from heredity.development.datasets.hub import PREFIX, hub_task
 from heredity.development.datasets.images import Reading, silently
 from heredity.development.datasets.mnist import mnist
-from heredity.development.datasets.options import Options, known_options, parse
+from heredity.development.datasets.options import SPEECH_OPTIONS, Options, known_options, parse
 from heredity.development.datasets.stl10 import stl10
 from heredity.development.datasets.table import parquet_task
 from heredity.development.task import Split, Task, make_task
