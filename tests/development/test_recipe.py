@@ -50,6 +50,9 @@ def test_other_schedules() -> None:
         {"steps": 1, "batch_size": 0},
         {"steps": 1, "learning_rate": 0.0},
         {"steps": 1, "learning_rate": math.nan},
+        {"steps": 1, "warmup": 1.0},
+        {"steps": 1, "warmup": -0.1},
+        {"steps": 1, "warmup": math.nan},
     ],
 )
 def test_recipes_that_cannot_be_followed_are_refused(wrong: dict) -> None:

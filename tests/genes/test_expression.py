@@ -59,6 +59,7 @@ def test_a_network_that_cannot_be_built_says_so() -> None:
             "gene recipe.culture.weight cannot be 1.5: expected a weight of culture",
         ),
         ({"recipe.momentum": "0.5..1.0"}, r"gene recipe.momentum cannot be 1.0: expected momentum in \[0, 1\)"),
+        ({"recipe.warmup": "0..2"}, r"gene recipe.warmup cannot be 2.0: expected warmup in \[0, 1\)"),
         ({"recipe.weight_decay": "-1..1"}, "weight_decay of at least 0"),
         ({"recipe.optimiser": "adamw|adam"}, "gene recipe.optimiser cannot be adam"),
         ({"model.activation": "relu|gleu"}, "gene model.activation cannot be gleu: expected an activation"),

@@ -73,7 +73,8 @@ class Recipe(msgspec.Struct, frozen=True):
                 f"{self.batch_size} and {self.learning_rate}",
                 "change the recipe",
             )
-        for name, share in {"momentum": self.momentum, "label_smoothing": self.label_smoothing}.items():
+        shares = {"momentum": self.momentum, "label_smoothing": self.label_smoothing, "warmup": self.warmup}
+        for name, share in shares.items():
             if not 0 <= share < 1:
                 raise InputError.of(f"{name} in [0, 1)", share, "change the recipe")
         if not 0 <= self.weight_decay < math.inf:
