@@ -202,6 +202,13 @@ def test_newborns_may_learn_with_a_group_prior() -> None:
     assert all(prior is not None and prior.share == 0.3 for prior in priors)
 
 
+def test_a_prior_may_name_families_where_no_gene_varies_the_network() -> None:
+    genes = {"recipe.learning_rate": "1e-3..1e-2"}
+    prior = {"share": 0.3, "strengths": {"fc1": 2.0}}
+    _, history = lived(prior=prior, default_genes=False, genes=genes)
+    assert {birth.recipe.prior.strengths["fc1"] for birth in newborns(history)} == {2.0}
+
+
 def test_nobody_is_born_above_a_ceiling_and_it_is_said_why() -> None:
     strategy, history = lived(targets=Targets(max_params=20_000))
     assert all(params(anatomy_of(birth.genome)) <= 20_000 for birth in newborns(history))
@@ -268,6 +275,10 @@ def test_budgets() -> None:
         ({"population": 5, "synthesis": 0.4}, "a population of at least 4 for cma"),
         ({"synthesis": 1.0}, "leaves somebody to be drawn"),
         ({"sigma": 0.0}, r"sigma in \(0, 1\)"),
+        (
+            {"prior": {"share": 0.3, "strengths": {"fc1": 2.0}}},
+            "a prior for all families, as genes vary the network; came one for fc1",
+        ),
         ({"teacher": "nobody"}, "choose among ancestor, best"),
     ],
 )

@@ -34,7 +34,7 @@ from heredity.errors import InputError
 from heredity.genes.cma import CMA
 from heredity.genes.defaults import default_genes
 from heredity.genes.distribution import Distribution, Fates, Theta
-from heredity.genes.expression import Expression, check_meaning, express, usual_values
+from heredity.genes.expression import MODEL, Expression, check_meaning, express, usual_values
 from heredity.genes.gene import Gene, When
 from heredity.genes.nsga import NSGA
 from heredity.genes.random import RandomSearch
@@ -67,7 +67,7 @@ class DualInheritanceSettings(msgspec.Struct, frozen=True):
     that weighs anything, from labels alone. They `inherit` weights from nobody, their teacher (of several the best), or
     the member of the front that is nearest in size. A share `synthesis` of a generation is not drawn but synthesised
     from members of the front, which leaves `environment` of their weights. Newborns learn with a `prior` on their
-    groups, if there is one.
+    groups, if there is one. It pulls groups to zero and removes none; what is at zero can go in a later synthesis.
 
     `steps` are the ancestor's and a newborn's; `flops`, if given, are those of training that they have instead. Where
     seconds bound the run, the ancestor has `ancestor_time` of them (a share), and the `planned` generations the rest.
@@ -157,6 +157,7 @@ class DualInheritance(Strategy):
         check_prior(self._settings.prior, setting)
         check_culture(self._settings.culture, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
+        _check_families(self._settings.prior, self.space)
         self._distribution = distribution_of(self.space, self._settings, derive(setting.seed, "genes"))
         self._candidates: list[Candidate] | None = None
         self._living: list[Individual] = []
@@ -388,6 +389,15 @@ def _ordered(genes: Mapping[str, Gene]) -> dict[str, Gene]:
         name = next(free, next(iter(rest)))
         found[name] = rest.pop(name)
     return found
+
+
+def _check_families(prior: GroupPrior | None, space: Space) -> None:
+    """Refuses a prior that names families where genes vary the network: a newborn may have none of such a name."""
+    if prior is None or not any(name.startswith(MODEL) for name in space.genes):
+        return
+    if named := [name for given in (prior.units, prior.mixtures, prior.strengths) for name in given if name]:
+        remedy = "name no family (a mixture for all is named ''), or leave the model's genes out"
+        raise InputError.of("a prior for all families, as genes vary the network", f"one for {named[0]}", remedy)
 
 
 def distribution_of(space: Space, settings: DualInheritanceSettings, seed: int) -> Distribution:
