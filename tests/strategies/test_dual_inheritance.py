@@ -279,6 +279,7 @@ def test_budgets() -> None:
             {"prior": {"share": 0.3, "strengths": {"fc1": 2.0}}},
             "a prior for all families, as genes vary the network; came one for fc1",
         ),
+        ({"culture": "off"}, "settings of dual_inheritance; came .*culture.*; correct it, or write null for none"),
         ({"teacher": "nobody"}, "choose among ancestor, best"),
     ],
 )

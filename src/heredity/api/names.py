@@ -133,6 +133,8 @@ def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> 
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InputError):  # by the settings themselves
             raise error.__cause__ from error
+        if "| null`, got `str`" in str(error):  # such as off, or None
+            raise InputError.of(f"settings of {name}", error, "correct it, or write null for none") from error
         choices = _choices(kind, str(error))
         fix = f"choose among {', '.join(map(str, choices))}" if choices else "correct it"
         if "Expected `array`" in str(error):
