@@ -1,4 +1,4 @@
-"""A small run of dual inheritance from end to end: verified, resumed, loaded, and its genes read from its folder."""
+"""Small runs of dual inheritance from end to end: verified, resumed, loaded, and genes read from their folders."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+import soundfile
 import torch
 
 import heredity
 from heredity.api.evolve import reopen
 from heredity.api.genes import inheritance_of
+from heredity.development.birth import Individual
+from heredity.development.criteria import CTC
 from heredity.errors import InputError
+from heredity.run.loop import Listener
 from heredity.run.verify import verify
+from heredity.testing.runs import timeless
+from heredity.testing.speech import TONES, said
 
 SETTINGS: dict[str, Any] = {
     "preset": "best",
@@ -30,10 +36,11 @@ def evolved(out: Path, **own: Any) -> heredity.Run:
         "lenet-300-100",
         "digits",
         strategy="dual_inheritance",
-        strategy_options={**SETTINGS, **own},
+        strategy_options=SETTINGS,
         generations=2,
         workers=0,
         out=out,
+        **own,
     )
 
 
@@ -66,6 +73,67 @@ def test_a_family_of_several_constructors(tmp_path: Path) -> None:
     assert strategy.theta != strategy.thetas[1] != strategy.thetas[0]
     drawn = [i for i in run.individuals if i.birth.operator.__struct_config__.tag == "succession"]
     assert {*map(str, [i.birth.genome.constructor.keywords["fc1"] for i in drawn])} <= {*map(str, range(8, 61))}
+
+
+class Interrupted(BaseException):
+    """What nobody catches."""
+
+
+class Interruption(Listener):
+    """Ends a session when this individual has been recorded."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+
+    def recorded(self, individual: Individual) -> None:
+        if individual.number == self.last:
+            raise Interrupted
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_ends_like_one_that_is_not(tmp_path: Path) -> None:
+    """In the middle of generation 1, at its end, and in generation 2, of which both kinds of births are left."""
+    unbroken = evolved(tmp_path / "unbroken", export=False)
+    out = tmp_path / "broken"
+    with pytest.raises(Interrupted):
+        evolved(out, listener=Interruption(2))
+    for last in (5, 7):
+        with pytest.raises(Interrupted):
+            heredity.resume(out, listener=Interruption(last))
+    resumed = heredity.resume(out, export=False)
+    assert [i.birth.generation for i in resumed.individuals] == [0] + [1] * 5 + [2] * 5
+    assert [*map(timeless, resumed.individuals)] == [*map(timeless, unbroken.individuals)]
+
+
+@pytest.mark.slow
+def test_on_connected_speech(tmp_path: Path) -> None:
+    run = heredity.evolve(
+        "tdnn",
+        TONES,
+        strategy="dual_inheritance",
+        strategy_options={
+            "population": 4,
+            "steps": [100, 40],
+            "learning_rate": 0.01,
+            "inherit": "teacher",
+            "genes.model.width": "8..32 from 16 if model.depth=4..6",
+            **{f"genes.model.width{k}": "8..32 from 16" for k in (1, 2, 3)},
+        },
+        generations=2,
+        workers=0,
+        out=tmp_path / "run",
+    )
+    _, *newborns = run.individuals
+    assert len(newborns) == 8
+    assert all(i.birth.teachers and i.birth.recipe.culture for i in newborns)
+    assert len({str(i.birth.genome.constructor.keywords) for i in newborns}) == 8
+    assert min(i.measures["val_error"] for i in newborns) < 0.5, "of words, of which one in four can be guessed"
+    reopened, task = reopen(run.folder)
+    assert isinstance(task.criterion, CTC)
+    assert [number for number, found in verify(reopened, task) if found] == []
+    soundfile.write(tmp_path / "said.wav", said(3, 0, 2), 8000)
+    best = heredity.recogniser(run.folder.path)
+    assert best.transcribe(tmp_path / "said.wav").words == ("three", "zero", "two")
 
 
 def test_runs_without_genes_have_none_to_show(tmp_path: Path) -> None:

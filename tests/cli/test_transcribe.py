@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -15,46 +14,23 @@ from heredity import load, recogniser
 from heredity.api import evolve as facade
 from heredity.development.speech.features import features_of
 from heredity.export.onnx import INPUT, OUTPUT
+from heredity.testing import speech
+from heredity.testing.speech import TONES, tone
 
 from .conftest import Heredity
-
-DATA = """
-import numpy as np
-from heredity.development.datasets.fsdd import spoken_digits
-from heredity.development.datasets.options import Options
-from heredity.development.speech.utterances import Recording
-
-def tone(digit, seed=0):
-    times = np.arange(1200 + 80 * seed) / 8000
-    noise = 0.003 * np.random.default_rng(seed).standard_normal(len(times))
-    return (0.3 * np.sin(2 * np.pi * 300 * (1 + digit) * times) + noise).astype(np.float32)
-
-def data():
-    recordings = [Recording(tone(d, i), d, speaker, i) for speaker in "ab" for d in range(4) for i in range(12)]
-    return spoken_digits(recordings, Options(connected=True, utterances=256, digits=(1, 3)), seed=0)
-"""
-
-
-def tone(digit: int) -> np.ndarray:
-    return (0.3 * np.sin(2 * np.pi * 300 * (1 + digit) * np.arange(1600) / 8000)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("speech")
-    (folder / "tones.py").write_text(textwrap.dedent(DATA))
     options = {"population": 1, "steps": (400, 60), "learning_rate": 0.005}
-    data = f"{folder / 'tones.py'}:data"
-    facade.evolve("tdnn", data, generations=1, strategy_options=options, workers=0, out=folder / "run").store.close()
+    facade.evolve("tdnn", TONES, generations=1, strategy_options=options, workers=0, out=folder / "run").store.close()
     return folder / "run"
 
 
 @pytest.fixture
 def said(tmp_path: Path) -> Path:
-    """3, 0, 2, 1."""
-    pause = np.zeros(1600, np.float32)
-    samples = np.concatenate([tone(3), pause, tone(0), pause, tone(2), pause, tone(1)])
-    soundfile.write(tmp_path / "said.wav", samples, 8000)
+    soundfile.write(tmp_path / "said.wav", speech.said(3, 0, 2, 1), 8000)
     return tmp_path / "said.wav"
 
 
