@@ -133,13 +133,7 @@ def _converted(given: dict[str, Any], kind: type[msgspec.Struct], name: str) -> 
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InputError):  # by the settings themselves
             raise error.__cause__ from error
-        if "| null`, got `str`" in str(error):  # such as off, or None
-            raise InputError.of(f"settings of {name}", error, "correct it, or write null for none") from error
-        choices = _choices(kind, str(error))
-        fix = f"choose among {', '.join(map(str, choices))}" if choices else "correct it"
-        if "Expected `array`" in str(error):
-            fix = "give a list, such as [0.5, 0.9]"
-        raise InputError.of(f"settings of {name}", error, fix) from error
+        raise InputError.of(f"settings of {name}", error, _correction(kind, str(error))) from error
 
 
 def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
@@ -150,6 +144,16 @@ def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], v
     inner = given.get(first, whole.get(first))
     inner = inner if isinstance(inner, dict) else {}
     return {**given, first: _within(inner, inner, rest, value)}
+
+
+def _correction(kind: type[msgspec.Struct], error: str) -> str:
+    """What to do about an error of msgspec's."""
+    if "Expected `array`" in error:
+        return "give a list, such as [0.5, 0.9]"
+    if "| null`, got `str`" in error:  # such as off, or None
+        return "correct it, or write null for none"
+    choices = _choices(kind, error)
+    return f"choose among {', '.join(map(str, choices))}" if choices else "correct it"
 
 
 def _choices(kind: Any, error: str) -> tuple[Any, ...]:
