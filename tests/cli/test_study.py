@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ def test_a_study_of_genes_and_culture(heredity: Heredity, tmp_path: Path, monkey
     code, told, _ = heredity("genes", out / "genes+culture-paper-0")
     assert code == 0
     assert "model.fc1 in 8..600 log" in told
+
+
+@pytest.mark.slow
+def test_a_study_of_growth(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = names.STUDIES["neuroevolution"]
+    small = replace(whole, smoke={**whole.smoke, "members": 3, "kept": 1, "steps": (20, 10)})
+    monkeypatch.setitem(names.STUDIES, whole.name, small)
+    out = tmp_path / "study"
+    code, said, complaint = heredity("reproduce", "neuroevolution", "--out", out)
+    assert (code, complaint) == (0, "")
+    assert "the ensemble, published" in said
+    with (out / "generations.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["arm"], row["generation"]) for row in rows] == [
+        (arm, g) for arm in ("joint", "coevolution") for g in "012"
+    ]
+    for row in rows:
+        assert 0 < float(row["ensemble_val_error"]) < 1
+        alone = row["ensemble_test_error"] == row["best_test_error"]
+        assert alone or row["generation"] > "0", "an ensemble of one is that one"
+    code, verified, _ = heredity("verify", out / "coevolution-paper-0")
+    assert (code, verified) == (0, "7 individuals verified, 0 differences\n")
 
 
 def test_an_interruption_is_resumable(heredity: Heredity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
