@@ -14,6 +14,7 @@ from heredity.api.export import export_member
 from heredity.api.load import load
 from heredity.development.birth import Individual
 from heredity.measures.error import as_user_has_it
+from heredity.run.account import line_of
 from heredity.run.loop import Listener
 from heredity.run.run import Run
 from heredity.run.verify import verify
@@ -93,6 +94,14 @@ def test_everybody_can_be_rebuilt(run: Run) -> None:
     again, task = reopen(run.folder)
     with again.store:
         assert [difference for _, found in verify(again, task) for difference in found] == []
+
+
+def test_its_line_is_all_that_trained_what_it_shares(run: Run) -> None:
+    """Jointly the siblings of two generations, of its own population; each alone its parent."""
+    individual, everybody = grown(run), {i.number: i for i in run.individuals}
+    line = line_of(individual, everybody)
+    assert len(line) == (9 if way_of(run) == "joint" else 3)
+    assert (line[0], line[-1]) == (individual, everybody[0])
 
 
 def test_who_has_grown_is_exported(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from heredity.api.evolve import evolve
 from heredity.development.birth import Individual
-from heredity.run.account import Spent, line_of, spent
+from heredity.run.account import Spent, line_of, lines_of, spent
 from heredity.store.folder import read_json
 
 MakeIndividual = Callable[..., Individual]
@@ -32,6 +32,19 @@ def test_a_line_has_everybody_once(individual: MakeIndividual) -> None:
     lines = {n: [i.number for i in line_of(everybody[n], everybody)] for n in everybody}
     assert lines == {0: [0], 1: [1, 0], 2: [2, 0], 3: [3, 2, 1, 0], 4: [4, 3, 2, 1, 0], 5: [5, 3, 2, 1, 0]}
     assert spent(line_of(everybody[4], everybody)) == Spent(11111.0, 12.5)
+
+
+def test_siblings_that_trained_what_they_share_are_of_the_line(individual: MakeIndividual) -> None:
+    """Of 1 and 2 one litter, of 3 and 4 another; 5 is alone."""
+    everybody = family(individual)
+    for number, litter in {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}.items():
+        born = everybody[number]
+        parents = {1: (0,), 2: (0,), 3: (1,), 4: (0,), 5: (1,)}[number]
+        everybody[number] = replace(born, birth=replace(born.birth, parents=parents, litter=litter))
+    lines = {n: [i.number for i in line_of(everybody[n], everybody)] for n in everybody}
+    assert lines == {0: [0], 1: [1, 2, 0], 2: [2, 1, 0], 3: [3, 4, 2, 1, 0], 4: [4, 3, 2, 1, 0], 5: [5, 2, 1, 0]}
+    together = lines_of([everybody[5], everybody[2]], everybody)
+    assert [i.number for i in together] == [5, 2, 1, 0]
 
 
 def test_who_failed_counts_as_far_as_it_is_known(individual: MakeIndividual) -> None:

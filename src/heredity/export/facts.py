@@ -181,6 +181,7 @@ def _training(birth: Birth) -> str:
 
 def _spent(line: Sequence[Individual]) -> str:
     own, whole, macs = spent(line[:1]), spent(line), int(line[0].measures["macs"])
+    jointly = len({i.birth.litter for i in line} - {None}) < sum(i.birth.litter is not None for i in line)
     flops = ("not known" if each.flops is None else f"{each.flops:.2e}" for each in (own, whole))
     rows = (
         ("FLOPs of training", *flops),
@@ -191,6 +192,8 @@ def _spent(line: Sequence[Individual]) -> str:
         + f"\n\nOne answer takes {inference_flops(macs):,} FLOPs, two per multiply-accumulate. Training takes three "
         f"times that for every example of every step, and a teacher's answers where they are not remembered. Measuring "
         f"the error is in the seconds alone."
+        + " Siblings that were trained jointly with it, or with those that it descends from, are of its line."
+        * jointly
     )
 
 

@@ -260,6 +260,6 @@ fill("protocol", terms([
   ["weights", "All that the ONNX file holds: absent synapses are never counted as savings, they only make live weights fewer."],
   ["MACs", "Multiply-accumulates for one example, by arithmetic on the layers’ shapes."],
   ["FLOPs", "Two per multiply-accumulate. Training: three times an answer’s for every example of every step, and a teacher’s answers where they are not remembered; measuring errors does not count. Whoever failed counts as far as it got, where that is known."],
-  ["with its line", "What an individual took, and everybody it descends from, each counted once."],
+  ["with its line", "What an individual took, everybody it descends from, and siblings that trained what they share, each counted once."],
   ["bytes", "Of the ONNX file."],
 ]));

@@ -38,10 +38,10 @@ class GenePart(Struct, frozen=True):
 class Portrait(Struct, frozen=True, omit_defaults=True):
     """One individual. `clusters` counts those of each family, in the anatomy's order of families.
 
-    `spent` is what it took to make, `line` the same of its whole line of descent; `inference_flops` are those of an
-    answer. `tensors` are the shapes of its trained tensors, in the anatomy's order, for members of the front;
-    `teachers` are whom it learnt from. A failed newborn has a `reason` and no measures; `refused` says why a member
-    could not be exported.
+    `spent` is what it took to make, `line` the same with all that it comes from (`heredity.run.account.line_of`);
+    `inference_flops` are those of an answer. `tensors` are the shapes of its trained tensors, in the anatomy's order,
+    for members of the front; `teachers` are whom it learnt from. A failed newborn has a `reason` and no measures;
+    `refused` says why a member could not be exported.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heredity.development.birth import Individual
@@ -28,10 +28,26 @@ def spent(individuals: Iterable[Individual]) -> Spent:
 
 
 def line_of(individual: Individual, everybody: Mapping[int, Individual]) -> list[Individual]:
-    """The line of descent: an individual and all that it descends from, each once, the ancestor last."""
-    line, waiting = dict[int, Individual](), [individual]
+    """The line of descent: an individual, then all that it comes from, each once, the latest first.
+
+    It comes from its parents, and from siblings whose steps trained the parameters that it shares with them.
+    """
+    return lines_of([individual], everybody)
+
+
+def lines_of(individuals: Sequence[Individual], everybody: Mapping[int, Individual]) -> list[Individual]:
+    """The lines of descent of several individuals as one, who come first."""
+    litters = dict[int, list[Individual]]()
+    for one in everybody.values():
+        if one.birth.litter is not None:
+            litters.setdefault(one.birth.litter, []).append(one)
+    found, waiting = {one.number: one for one in individuals}, [*individuals]
     while waiting:
-        at = waiting.pop()
-        line[at.number] = at
-        waiting += [everybody[parent] for parent in at.birth.parents if parent not in line]
-    return [line[number] for number in sorted(line, reverse=True)]
+        birth = waiting.pop().birth
+        siblings = [] if birth.litter is None else litters.get(birth.litter, [])
+        for one in (*(everybody[parent] for parent in birth.parents), *siblings):
+            if one.number not in found:
+                found[one.number] = one
+                waiting.append(one)
+    own = {one.number for one in individuals}
+    return [*individuals, *(found[number] for number in sorted(found.keys() - own, reverse=True))]
