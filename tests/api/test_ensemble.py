@@ -99,6 +99,26 @@ def test_the_front_is_what_there_is_to_choose_from(finished: Run) -> None:
     assert record.candidates == tuple(member.id for member in finished.front)
 
 
+def test_a_generation_is_what_there_is_to_choose_from(finished: Run, tmp_path: Path) -> None:
+    born = {g: [f"{i.number:04d}" for i in finished.individuals if i.birth.generation == g] for g in (1, 2)}
+    for generation, whose in ((1, born[1]), (2, born[2]), ("last", born[2])):
+        out = tmp_path / str(generation)
+        _, record = ensemble(finished.folder.path, method="mean", generation=generation, out=out)
+        assert [part.id for part in record.members] == whose
+
+
+def test_flops_are_those_of_members_and_of_all_that_they_come_from(finished: Run, tmp_path: Path) -> None:
+    """Members of the last generation, whose parents are counted once."""
+    _, record = ensemble(finished.folder.path, method="mean", generation="last", out=tmp_path / "made")
+    everybody = {i.number: i for i in finished.individuals}
+    own = {int(part.id) for part in record.members}
+    parents = {p for number in own for p in everybody[number].birth.parents}
+    assert parents - {0}, "or this shows nothing"
+    assert record.inference_flops == 2 * record.measures["macs"]
+    assert record.train_flops == sum(everybody[number].train_flops or 0 for number in own)
+    assert record.line_flops == sum(everybody[number].train_flops or 0 for number in own | parents | {0})
+
+
 class TestCeilings:
     def test_they_are_kept_by_the_file_that_is_written(self, finished: Run, tmp_path: Path) -> None:
         """Also where the members alone would keep them, and the file as a whole does not."""
@@ -151,6 +171,9 @@ class TestRefusals:
         expect_one_line(self.refused(finished, out, ["0", "99"]), "'99'")
         expect_one_line(self.refused(finished, out, ["0", "0000"]), "0000 twice")
         expect_one_line(self.refused(finished, out, ["1"]), "at least 2 members", "0001")
+        expect_one_line(self.refused(finished, out, generation=9), "a generation", "9", "the last is 2")
+        expect_one_line(self.refused(finished, out, generation=0), "at least 2 members", "0000")
+        expect_one_line(self.refused(finished, out, ["1"], generation=1), "ids or a generation", "both")
 
     def test_other_input_that_cannot_be_used(self, finished: Run, tmp_path: Path) -> None:
         out, method = tmp_path / "made", "vote"

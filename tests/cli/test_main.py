@@ -212,17 +212,26 @@ class TestEnsemble:
         code, said, complaint = heredity("ensemble", finished, "0", "1", "2", "--method", "mean", "--out", out)
         assert (code, complaint) == (0, "")
         record = json.loads((out / "ensemble.json").read_text())
-        header, *rows, best, last = said.splitlines()
+        header, *rows, best, flops, last = said.splitlines()
         assert header.split() == ["member", "weight", "params", "MACs", "bytes", "latency", "validation", "test"]
         assert [row.split()[:2] for row in rows[:-1]] == [[f"000{k}", "0.333"] for k in range(3)]
         whole = record["measures"]
         assert rows[-1].split()[:3] == ["ensemble", f"{whole['params']:,.0f}", f"{whole['macs']:,.0f}"]
         assert rows[-1].rstrip().endswith(f"{100 * whole['val_error']:.2f} %  {100 * whole['test_error']:.2f} %")
         assert best.startswith(f"best single member {record['best']['id']}: validation error ")
+        assert flops.startswith(f"FLOPs of an answer {record['inference_flops']:.2e}, of training ")
+        assert flops.endswith(
+            f"{record['train_flops']:.2e}, with all that members come from {record['line_flops']:.2e}"
+        )
         assert last == f"the ensemble is in {out}: model.onnx, model.safetensors and ensemble.json"
 
         said = heredity("ensemble", finished, "0", "1", "--method", "mlp", "--out", out).out
         assert "examples, from which the MLP has not learnt" in said
+
+        code, _, complaint = heredity("ensemble", finished, "--generation", "last", "--method", "mean", "--out", out)
+        assert (code, complaint) == (0, "")
+        record = json.loads((out / "ensemble.json").read_text())
+        assert [part["id"] for part in record["members"]] == ["0001", "0002", "0003"]
 
     def test_one_member_alone_is_said_to_be(self, heredity: Heredity, finished: Path, tmp_path: Path) -> None:
         fewest = min(json.loads((finished / "front.json").read_text())["members"], key=lambda m: m["params"])
@@ -241,6 +250,7 @@ class TestEnsemble:
                 "expected a member to begin with that takes at most 1 params; came none",
             ),
             (("--max-bytes", "0"), "expected max bytes above 0; came 0"),
+            (("--generation", "first"), "expected a generation; came 'first'; give its number, or last"),
         ):
             code, said, complaint = heredity("ensemble", finished, *arguments, "--out", tmp_path / "made")
             assert (code, said, complaint.count("\n")) == (2, "", 1)

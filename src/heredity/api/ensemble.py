@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from heredity.executors.worker import prepared
 from heredity.export.ensemble import EnsembleRecord, Part, Single, ensemble_files
 from heredity.export.member import write_files
 from heredity.export.onnx import file_latency_ms, to_onnx
+from heredity.measures.flops import inference_flops
+from heredity.run.account import lines_of, spent
 from heredity.run.run import Member, Run
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder
@@ -45,13 +47,15 @@ def ensemble(
     members: Sequence[str] = (),
     method: Method = "greedy",
     *,
+    generation: int | Literal["last"] | None = None,
     targets: Targets | None = None,
     out: str | Path | None = None,
     model: nn.Module | None = None,
     data: Data = None,
     data_dir: str | Path | None = None,
 ) -> tuple[Path, EnsembleRecord]:
-    """Makes one network of several members of the run at `path`: of those with these ids, or of all of its front.
+    """Makes one network of several members of the run at `path`: of those with these ids, of all who live of a
+    `generation` (0 is the ancestor's, "last" the last of which somebody lives), or else of all of its front.
 
     "greedy" chooses among them; "mean", "weighted" and "mlp" take all, but for those whose weight is nought. What the
     whole costs, file and latency included, is at most what `targets` say. All choices are made on the validation split
@@ -61,8 +65,8 @@ def ensemble(
     in Python.
 
     Raises:
-        InputError: no such member or method, fewer than two members, ceilings that cannot be kept, or answers that have
-            no mean.
+        InputError: no such member, generation or method, fewer than two members, ceilings that cannot be kept, or
+            answers that have no mean.
         DataError: the data is not there, or not what the run began with.
         ExportError: a member cannot be exported; nothing is written.
         StoreError: the run cannot be read, or the folder not be written.
@@ -73,7 +77,7 @@ def ensemble(
     if targets.max_error is not None:
         raise InputError.of("ceilings of costs", f"max_error={targets.max_error}", "leave it out: error is minimised")
     run, task = reopen(RunFolder(Path(path)), model=model, data=data, data_dir=data_dir)
-    candidates = _candidates(run, members, targets)
+    candidates = _candidates(run, _asked(run, members, generation), targets)
     with prepared(threads=1):  # as members were measured: another number of threads sums in another order
         made, record, content = _made(run, task, candidates, method, targets)
     place = Path(out) if out is not None else run.folder.path / "ensemble" / method
@@ -81,8 +85,21 @@ def ensemble(
     return place, record
 
 
-def _candidates(run: Run, names: Sequence[str], targets: Targets) -> list[_Candidate]:
-    members = [run.member(name) for name in names] or list(run.front)
+def _asked(run: Run, names: Sequence[str], generation: int | Literal["last"] | None) -> list[Member]:
+    """Who is to choose from."""
+    if generation is None:
+        return [run.member(name) for name in names] or list(run.front)
+    if names:
+        raise InputError.of("members' ids or a generation", "both", "leave one out")
+    living = [individual for individual in run.individuals if individual.developed]
+    last = max((individual.birth.generation for individual in living), default=0)
+    own = [i for i in living if i.birth.generation == (last if generation == "last" else generation)]
+    if not own:
+        raise InputError.of("a generation of which somebody lives", generation, f"the last is {last}")
+    return [Member(individual, run.store) for individual in own]
+
+
+def _candidates(run: Run, members: Sequence[Member], targets: Targets) -> list[_Candidate]:
     ids = [member.id for member in members]
     if twice := next((name for name in ids if ids.count(name) > 1), None):
         raise InputError.of("members that differ", f"{twice} twice", "name each once")
@@ -109,6 +126,8 @@ def _made(
         judges = split.take(held_back(len(split), seed)[0])
         task.criterion.check(judges.labels, task.n_classes, "held-back validation", task.name)
     made, chosen, content, sizes = _within(task, candidates, split, method, targets.ceilings, seed)
+    own = [candidate.member.individual for candidate in chosen]
+    line = lines_of(own, {individual.number: individual for individual in run.individuals})
     record = EnsembleRecord(
         method=method,
         members=tuple(
@@ -123,6 +142,9 @@ def _made(
         criterion=run.settings.criterion,
         task=task.digest,
         seed=seed,
+        inference_flops=inference_flops(int(sizes["macs"])),
+        train_flops=spent(own).flops,
+        line_flops=spent(line).flops,
     )
     return made, record, content
 

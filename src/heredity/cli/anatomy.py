@@ -147,6 +147,12 @@ def show_ensemble(record: EnsembleRecord) -> None:
         f"best single member {best.id}: validation error {show_share(best.val_error)}, "
         f"test error {show_share(best.test_error)}"
     )
+    if record.inference_flops is not None:
+        known = ("not known" if flops is None else f"{flops:.2e}" for flops in (record.train_flops, record.line_flops))
+        print(
+            f"FLOPs of an answer {record.inference_flops:.2e}, of training {next(known)}, "
+            f"with all that members come from {next(known)}"
+        )
     if record.method == "mlp":
         print(
             f"validation errors of the ensemble and of the best are those of {record.examples} examples, "

@@ -18,6 +18,7 @@ import typer
 
 from heredity.cli.quantities import (
     parse_duration,
+    parse_generation,
     parse_setting,
     parse_shape,
     parse_share,
@@ -255,6 +256,10 @@ def ensemble(
     members: Annotated[
         list[str] | None, typer.Argument(help="Ids of living individuals; else all of the front.", show_default=False)
     ] = None,
+    generation: Annotated[
+        str | None,
+        typer.Option(metavar="last|N", help="All who live of this generation, instead of ids.", show_default=False),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="greedy (chooses among them), mean, weighted or mlp (take all that count).")
     ] = "greedy",
@@ -275,7 +280,15 @@ def ensemble(
     from heredity.run.targets import Targets
 
     targets = Targets(max_params=max_params, max_macs=max_macs, max_bytes=max_bytes, max_latency_ms=max_latency_ms)
-    place, record = ensemble(folder, members or (), cast("Method", method), targets=targets, out=out, data_dir=data_dir)
+    place, record = ensemble(
+        folder,
+        members or (),
+        cast("Method", method),
+        generation=None if generation is None else parse_generation(generation),
+        targets=targets,
+        out=out,
+        data_dir=data_dir,
+    )
     show_ensemble(record)
     print(f"the ensemble is in {place}: model.onnx, model.safetensors and ensemble.json")
 

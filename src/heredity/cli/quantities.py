@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Literal
 
 from heredity.errors import InputError
 
@@ -62,6 +62,19 @@ def parse_shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text):
         raise InputError.of("the shape of one example", repr(text), "write 3x224x224")
     return tuple(int(size) for size in text.split("x"))
+
+
+def parse_generation(text: str) -> int | Literal["last"]:
+    """A generation's number from `3`, or `last`.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if text == "last":
+        return "last"
+    if not text.isdecimal():
+        raise InputError.of("a generation", repr(text), "give its number, or last")
+    return int(text)
 
 
 def show_duration(seconds: float) -> str:

@@ -52,7 +52,9 @@ class EnsembleRecord(msgspec.Struct, frozen=True):
     `measures` are the ensemble's (see `heredity.measures.UNITS`). Its validation error, and that of the `best` single
     member, is measured on so many `examples`: on all of the validation split but, of an "mlp", on those that it has not
     learnt from. `ceilings` are those that were asked for, by measure; `candidates` were to choose from. `task` and
-    `criterion` are those of the run, `seed` is what was drawn with.
+    `criterion` are those of the run, `seed` is what was drawn with. `inference_flops` are those of an answer,
+    `train_flops` those that members' training took, `line_flops` the same with all that they come from
+    (`heredity.run.account`), each once; None if they are not known, and in files of older versions.
     """
 
     method: Method
@@ -65,6 +67,9 @@ class EnsembleRecord(msgspec.Struct, frozen=True):
     criterion: dict[str, Any]
     task: str
     seed: int
+    inference_flops: int | None = None
+    train_flops: float | None = None
+    line_flops: float | None = None
     format: int = FORMAT
 
 
