@@ -65,7 +65,7 @@ def main() -> int:
     first, traced = timed(lambda: body.ancestor(constructor, inputs))
     once = {
         "the ancestor is built and traced": traced,
-        "which families may grow": timed(lambda: first.stunted)[1],
+        "which families may grow": timed(lambda: first.stunted())[1],
         "where blocks may be": timed(lambda: first.sites)[1],
         "who reads what": timed(lambda: first.cuts)[1],
     }

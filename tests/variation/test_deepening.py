@@ -280,25 +280,38 @@ def test_what_is_no_block(given: dict[str, Any], expected: str) -> None:
 
 
 class Twice(nn.Module):
-    """A layer that is called twice, one that is read, and a sequence."""
+    """A layer that is called twice, one that is read, one with a keyword, one of pairs, and a sequence."""
 
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b, self.f = nn.Linear(6, 6), nn.Linear(6, 6), nn.Sequential(nn.Linear(6, 4), nn.ReLU())
+        self.g, self.h = Scaled(), nn.LSTM(6, 6, batch_first=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(nn.functional.linear(torch.relu(self.a(torch.relu(self.a(x)))), self.b.weight))
+        x = self.g(nn.functional.linear(torch.relu(self.a(torch.relu(self.a(x)))), self.b.weight), scale=2.0)
+        return self.f(self.h(x[:, None])[0][:, 0])
+
+
+class Scaled(nn.Module):
+    def forward(self, x: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        return x * scale
 
 
 @pytest.mark.parametrize(
     ("site", "place", "expected"),
     [
-        ("a", "after", "a site for a block: a module that is called once, with one tensor; came a"),
-        ("b", "after", "a site for a block: a module that is called once, with one tensor; came b"),
+        ("a", "after", "once, with one tensor; came a, which is called 2 times; choose among f.0, f.1$"),
+        (
+            "b",
+            "after",
+            "once, with one tensor; came b, which is never called, but perhaps read; choose among f.0, f.1$",
+        ),
+        ("g", "after", "once, with one tensor; came g, which is called with scale by name; choose among f.0, f.1$"),
+        ("h", "after", "came h, which takes or returns something else than one tensor"),
         ("f", "after", "a site that is one layer; came f, a sequence; choose one of its layers"),
         ("f.0", "beside", ""),
         ("f.1", "identity", ""),
-        ("c", "after", "a site for a block: .*; came c"),
+        ("c", "after", "a site for a block: .*; came c, which is none of its modules; choose among f.0, f.1$"),
     ],
 )
 def test_sites_where_no_block_can_be(site: str, place: Place, expected: str) -> None:

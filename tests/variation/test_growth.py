@@ -150,30 +150,45 @@ def test_new_clusters_live_when_all_old_ones_are_gone() -> None:
 
 
 class HardCodedSlice(nn.Module):
-    """The first eight channels, however many there are: they may shrink, but not grow."""
+    """The first so many channels, however many of eight there are: they may shrink, but not grow beyond."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 8) -> None:
         super().__init__()
-        self.a, self.f = nn.Conv2d(3, 8, 3), nn.Linear(8, 5)
+        self.a, self.b, self.f = nn.Conv2d(3, 8, 3), nn.Linear(8, 6), nn.Linear(6, 5)
+        self.part = slice(most)  # a number would follow
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.f(torch.relu(self.a(x))[:, :8].mean((2, 3)))
+        return self.f(torch.relu(self.b(torch.relu(self.a(x))[:, self.part].mean((2, 3)))))
 
 
 @pytest.mark.parametrize(
     ("family", "expected"),
     [
-        ("f", "expected a family f that can grow; came channels that are fixed: output of the network; choose among a"),
-        ("b", "expected a family b that can grow; came none; choose among a"),
-        ("a", r"expected a family a that can grow; came RuntimeError: .* cannot be multiplied .*; widen another"),
+        ("f", "expected a family f that can grow; came channels that are fixed: output of the network; choose among b"),
+        ("c", "expected a family c that can grow; came none; choose among b"),
+        ("a", r"expected a family a that can grow; came RuntimeError: .* cannot be multiplied .*; choose among b"),
     ],
 )
 def test_growth_where_nothing_can_grow_is_refused_with_the_reason(family: str, expected: str) -> None:
     constructor = describe(HardCodedSlice(), {})
     parent = Organism(ancestor(constructor, InputForm((3, 8, 8))).genome, fresh_tensors(constructor, 0))
-    assert parent.genome.sizes == {"a": 8}
+    assert parent.genome.sizes == {"a": 8, "b": 6}
     with pytest.raises(InputError, match=expected):
         Widening(family, 2, 1).conceive([parent], 0)
+
+
+@pytest.mark.parametrize(("most", "grows"), [(12, 0), (20, 2), (70, 7)])
+def test_growth_is_tried_as_far_as_it_goes(most: int, grows: int) -> None:
+    """To the next double: what passes can run, however often it grows."""
+    constructor = describe(HardCodedSlice(most), {})
+    form = InputForm((3, 8, 8))
+    grown = Organism(ancestor(constructor, form).genome, fresh_tensors(constructor, 0))
+    for birth in range(1, grows + 1):
+        child = Widening("a", 2 * birth, birth).conceive([grown], 0)
+        assert apart(grown, child) <= 1e-6
+        grown = child
+    with pytest.raises(InputError, match=r"a family a that can grow; came .*; choose among b"):
+        Widening("a", 2 * (grows + 1), grows + 1).conceive([grown], 0)
 
 
 @pytest.mark.parametrize(

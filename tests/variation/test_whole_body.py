@@ -224,7 +224,7 @@ class WholeBody(RuleBasedStateMachine):
     def share(self, data: st.DataObject) -> None:
         """What it shares with an offspring that has grown is all that it has."""
         sizes = self.organism.genome.sizes
-        if not (growing := [name for name in sizes if name not in root(self.organism.genome).stunted]):
+        if not (growing := [name for name in sizes if name not in root(self.organism.genome).stunted()]):
             return
         self.births += 1
         family = data.draw(st.sampled_from(growing))

@@ -36,7 +36,7 @@ def chosen(names: list[str]) -> list[str]:
 def growths(organism: Organism, birth: int) -> Iterator[Widening | Deepening]:
     """Every preserving variant of every kind, at some places of a network each."""
     first = root(organism.genome)
-    for family in chosen([name for name in organism.genome.tags if name not in first.stunted]):
+    for family in chosen([name for name in organism.genome.tags if name not in first.stunted()]):
         for variant in WIDENINGS:
             yield Widening(family, 2, birth, variant)
     for site in chosen([site for site, form in first.sites.items() if form.returned != first.anatomy.outputs]):

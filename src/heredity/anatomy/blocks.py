@@ -81,17 +81,20 @@ def _met(network: nn.Module, form: InputForm, batch: int) -> dict[str, Site]:
     return {name: site for name, site in found.items() if calls[name] == 1}
 
 
-def put(network: nn.Module, block: Block, sites: Mapping[str, Site]) -> Added:
+def put(network: nn.Module, block: Block, sites: Mapping[str, Site], form: InputForm) -> Added:
     """Put a block into a network, in place, and give it; its weights are torch's own initial ones.
 
-    `sites` are the network's (`sites_of`).
+    `sites` are the network's (`sites_of`), which takes what has this form.
 
     Raises:
         InputError: a block's site is none, or not of the shape that its place asks for.
     """
     if block.site not in sites:
+        known = ", ".join(name for name in sites if not isinstance(network.get_submodule(name), nn.Sequential))
         raise InputError.of(
-            "a site for a block: a module that is called once, with one tensor", block.site, "see `sites_of`"
+            "a site for a block: a module that is called once, with one tensor",
+            f"{block.site}, {_refusal(network, form, block.site)}",
+            f"choose among {known}" if known else "there is none",
         )
     host = network.get_submodule(block.site)
     if isinstance(host, nn.Sequential):
@@ -101,6 +104,19 @@ def put(network: nn.Module, block: Block, sites: Mapping[str, Site]) -> Added:
     if not isinstance(host, Grown):
         host.__class__ = _grown(type(host))
     return added
+
+
+def _refusal(network: nn.Module, form: InputForm, name: str) -> str:
+    """Why a name is not that of a site."""
+    if name not in dict(network.named_modules()):
+        return "which is none of its modules"
+    calls: list[tuple[Any, ...]] = []
+    watched(network, example(form, 2), lambda met, taken, _: calls.append(taken) if met == name else None)
+    if len(calls) != 1:
+        return f"which is called {len(calls)} times" if calls else "which is never called, but perhaps read"
+    if isinstance(calls[0][-1], dict):
+        return f"which is called with {', '.join(calls[0][-1])} by name"
+    return "which takes or returns something else than one tensor, an example a row"
 
 
 def quiet(block: Block, name: str, like: torch.Tensor) -> torch.Tensor:

@@ -54,12 +54,19 @@ class Ancestor:
         block = self.genome.blocks[-1]
         return cuts_with(self.before.cuts, block, cast("Added", self.module.get_submodule(block.name)))
 
-    @cached_property
-    def stunted(self) -> Mapping[str, str]:
-        """Families that cannot have more clusters, which a trial tells, and why."""
+    def stunted(self, times: int = 2) -> Mapping[str, str]:
+        """Families that cannot become so many times as large as they are here, which a trial tells, and why."""
         if self.before is not None and self.composed:
-            return self.before.stunted
-        return growth_problems(self.module, self.anatomy, example(self.genome.inputs, 2, dtype=torch.float64))
+            return self.before.stunted(times)
+        if times not in self._stunted:
+            batch = example(self.genome.inputs, 2, dtype=torch.float64)
+            self._stunted[times] = growth_problems(self.module, self.anatomy, batch, times)
+        return self._stunted[times]
+
+    @cached_property
+    def _stunted(self) -> dict[int, Mapping[str, str]]:
+        """What trials have told."""
+        return {}
 
     @cached_property
     def misplaced(self) -> str | None:
@@ -104,7 +111,7 @@ def _deepened(before: Ancestor, block: Block) -> Ancestor:
     constructor, inputs, blocks = before.genome.constructor, before.genome.inputs, (*before.genome.blocks, block)
     module = skeleton(before.module)
     with torch.random.fork_rng(devices=[]):
-        added = put(module, block, before.sites)
+        added = put(module, block, before.sites, inputs)
     cut = before.cuts.get(block.site) if block.place == "identity" else None
     follows = composed(before.anatomy, block, added, module.get_submodule(block.site), cut)
     origin, pools = before.anatomy.origin or before.anatomy, before.anatomy.pools + block.kernels.count(0)

@@ -110,18 +110,21 @@ class Trial:
             return _told(error)
 
 
-def growth_problems(module: nn.Module, anatomy: Anatomy, batch: torch.Tensor) -> dict[str, str]:
-    """By family that cannot have clusters more which nobody reads: what goes wrong.
+def growth_problems(module: nn.Module, anatomy: Anatomy, batch: torch.Tensor, times: int = 2) -> dict[str, str]:
+    """By family that cannot become so many `times` as large, by clusters which nobody reads: what goes wrong.
 
     What a network may lose it need not be able to gain: a slice of so many channels takes all where fewer are there.
-    All families are tried at once, and by halves when that fails.
+    So as many are tried as may come, and one more, lest a number that others divide do by chance. All families are
+    tried at once, and by halves when that fails.
     """
     weights = random_weights(module, anatomy)
     expected = _outputs(module, weights, batch, anatomy.follows)
 
     def attempt(families: Sequence[Family]) -> str | None:
         try:
-            grown, plan = anatomy.widened({family.name: np.full(2, family.size - 1) for family in families})
+            grown, plan = anatomy.widened(
+                {family.name: np.full((times - 1) * family.size + 1, family.size - 1) for family in families}
+            )
             kept = {family.name: np.arange(family.size) for family in families}
             came = _outputs(module, silenced(plan.apply(weights), grown, kept), batch, grown.follows)
         except Exception as error:  # noqa: BLE001  # whatever a network raises is what goes wrong

@@ -60,7 +60,7 @@ class Widening(Operator, frozen=True, tag="widening"):
 
     def conceive(self, parents: Sequence[Organism], seed: int) -> Organism:
         (parent,) = parents
-        check_growth(parent.genome, self.family)
+        check_growth(parent.genome, self.family, self.clusters)
         anatomy, size = anatomy_of(parent.genome), parent.genome.sizes[self.family]
         rng, coins = numpy_generator(seed, "copied"), generator(seed, "weights")
         copied = rng.integers(size, size=self.clusters)
@@ -91,19 +91,24 @@ class Widening(Operator, frozen=True, tag="widening"):
         return msgspec.structs.replace(parent, tags=tags)
 
 
-def check_growth(genome: Genome, family: str) -> None:
-    """Refuses a family that cannot have more clusters.
+def check_growth(genome: Genome, family: str, clusters: int = 1) -> None:
+    """Refuses a family that cannot have so many clusters more.
 
     Raises:
         InputError: there is no such family, its channels are fixed, or more of them go wrong; with the reason.
     """
-    first = root(genome)
+    first, why = root(genome), None
+    times = 2
     if family not in genome.tags:
         why = next((f"channels that are fixed: {f.reason}" for f in first.anatomy.fixed if f.name == family), "none")
-        known = ", ".join(genome.tags) or "there is none"
-        raise InputError.of(f"a family {family} that can grow", why, f"choose among {known}")
-    if problem := first.stunted.get(family):
-        raise InputError.of(f"a family {family} that can grow", problem, "widen another")
+    else:
+        while times * first.genome.sizes[family] < genome.sizes[family] + clusters:
+            times *= 2  # sizes that share a trial
+        why = first.stunted(times).get(family)
+    if why is not None:
+        others = ", ".join(name for name in genome.tags if name not in first.stunted(times))
+        remedy = f"choose among {others}" if others else "there is none"
+        raise InputError.of(f"a family {family} that can grow", why, remedy)
 
 
 def _check_untied(family: Family, variant: Variant) -> None:
