@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import itertools
+import math
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 
 from heredity.anatomy.body import anatomy_of
+from heredity.anatomy.constructor import describe
+from heredity.anatomy.inputs import InputForm
 from heredity.errors import InputError
 from heredity.measures.size import params
 from heredity.run.strategy import Setting, Strategy
+from heredity.run.targets import Targets
 from heredity.strategies.neuroevolution import BEST, Neuroevolution, NeuroevolutionSettings
 from heredity.testing.strategies import History, Life, StrategyContract, live, sample_setting
 from heredity.variation import Cloning, Deepening, Widening
@@ -17,15 +22,21 @@ from heredity.variation import Cloning, Deepening, Widening
 SHORT = {"members": 5, "kept": 2, "steps": (20, 10)}
 
 
+def roomy(setting: Setting) -> Setting:
+    """With ceilings that leave room above the first network, which they would not."""
+    room = {"max_params": 24_000.0, "max_bytes": 100_000.0}
+    return replace(setting, targets=Targets(**{name: room.get(name, c) for name, c in setting.targets.given.items()}))
+
+
 class TestJoint(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
-        return Neuroevolution(setting, msgspec.convert(SHORT, NeuroevolutionSettings))
+        return Neuroevolution(roomy(setting), msgspec.convert(SHORT, NeuroevolutionSettings))
 
 
 class TestEach(StrategyContract):
     def make(self, setting: Setting) -> Strategy:
         own = {**BEST, **SHORT, "selection": "accuracy", "training": "each", "lines": 2}
-        return Neuroevolution(setting, msgspec.convert(own, NeuroevolutionSettings))
+        return Neuroevolution(roomy(setting), msgspec.convert(own, NeuroevolutionSettings))
 
 
 def lived(kind: str = "generations", **settings: object) -> History:
@@ -94,10 +105,55 @@ def test_mutations_of_one_kind(kind: str, found: type) -> None:
             assert {operator.kernels for operator in grown} == {(1, 3, 5, 0)}
 
 
-def test_nobody_grows_beyond_a_ceiling() -> None:
-    births = [birth for generation, _ in lived("targets") for birth in generation]
-    assert max(params(anatomy_of(birth.genome)) for birth in births[1:]) > 0
-    assert all(isinstance(birth.operator, Cloning) for birth in births[1:]), "the first has more than 2,000"
+def within(targets: Targets, **settings: object) -> History:
+    life = Life()
+    setting = replace(sample_setting("generations", life), targets=targets)
+    return live(Neuroevolution(setting, NeuroevolutionSettings(**SHORT | settings)), life, None, 5)
+
+
+FIRST = {"params": 19_754, "macs": 35_880, "bytes": 79_016}
+"""Sizes of the LeNet-5 on 8x8 images, without what its file weighs beside weights: 5,000 here."""
+
+
+@pytest.mark.parametrize("measure", FIRST)
+def test_nobody_grows_beyond_a_ceiling(measure: str) -> None:
+    ceiling = FIRST[measure] * 1.1 + 5000 * (measure == "bytes")
+    people = [i for _, individuals in within(Targets(**{f"max_{measure}": ceiling})) for i in individuals]
+    free = [i for _, individuals in lived() for i in individuals]
+    assert people[0].measures[measure] == FIRST[measure] + 5000 * (measure == "bytes")
+    assert any(not isinstance(i.birth.operator, Cloning) for i in people[1:])
+    assert max(i.measures[measure] for i in people) <= ceiling < max(i.measures[measure] for i in free)
+
+
+@pytest.mark.parametrize("measure", FIRST)
+def test_a_ceiling_below_the_first_network_is_refused(measure: str) -> None:
+    expected = f"a ceiling of at least {FIRST[measure]:,} {measure}, with which growth begins; came 2,000; raise it"
+    with pytest.raises(InputError, match=expected):
+        within(Targets(**{f"max_{measure}": 2000}))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "chances", "expected"),
+    [
+        ("lenet-300-100", (1, 8, 8), {"inception": 1.0}, "inception: it has no plain layer of maps"),
+        ("lenet-300-100", (1, 8, 8), {"inception": 1.0, "after": 0.0}, "inception: it has no plain layer of maps"),
+        ("lstm-small", (8, 6), {"after": 1.0}, "after: it has no plain layer before its last"),
+        ("lenet5", (1, 8, 8), {"flattening": 1.0}, "flattening: there are no blocks to take away"),
+        ("lenet5", (1, 8, 8), {"widening": 1.0}, "widening: .* params are above the ceiling"),
+    ],
+)
+def test_growth_that_cannot_be_is_refused(
+    model: str, shape: tuple[int, ...], chances: dict[str, float], expected: str
+) -> None:
+    form = InputForm(shape)
+    constructor = describe(model, {"input_shape": shape, "n_classes": 10})
+    targets = Targets(max_params=FIRST["params"] if "ceiling" in expected else None)
+    setting = replace(sample_setting("generations", Life()), constructor=constructor, inputs=form, targets=targets)
+    with pytest.raises(InputError, match=f"chances of growth that this network is capable of; came {expected}"):
+        Neuroevolution(setting, NeuroevolutionSettings(**SHORT, chances=chances))
+    chances = {kind: chance / 2 for kind, chance in chances.items()}
+    if not targets.ceilings and model != "lstm-small":
+        Neuroevolution(setting, NeuroevolutionSettings(**SHORT, chances=chances | {"after": 0.5}))
 
 
 def test_coevolution_keeps_who_is_right_where_others_are_wrong() -> None:
@@ -130,7 +186,18 @@ def test_coevolution_where_nothing_is_right_or_wrong() -> None:
         ({"lines": 0}, "steps, generations and lines of at least 1"),
         ({"chances": {"widening": 0.4}}, r"chances of mutations that sum to 1; came \[0.4\]"),
         ({"kernels": ((3, 2.0), (5, -1.0))}, r"chances of kernels that sum to 1"),
-        ({"amount": 0.0}, "an amount of growth above 0; came 0"),
+        ({"kernels": ((4, 1.0),)}, r"odd kernels, or 0 for a branch that pools; came \(4,\)"),
+        ({"amount": 0.0}, "an amount of growth above 0, and at most 8; came 0"),
+        ({"amount": math.nan}, "an amount of growth above 0, and at most 8; came nan"),
+        ({"amount": math.inf}, "an amount of growth above 0, and at most 8; came inf"),
+        ({"flops": (0.0, 0.0)}, "FLOPs above 0; came"),
+        ({"flops": (1e9, math.nan)}, "FLOPs above 0; came"),
+        ({"ancestor_time": -1.0}, r"ancestor_time in \(0, 1\); came -1"),
+        ({"learning_rate": -1.0}, "a learning rate above 0; came 64 and -1"),
+        ({"batch_size": 0}, "a batch size of at least 1 .* came 0 and"),
+        ({"weight_decay": math.nan}, "weight_decay of at least 0; came nan"),
+        ({"label_smoothing": 1.0}, r"label_smoothing in \[0, 1\); came 1"),
+        ({"negligible": 5.0}, r"a contribution in \[0, 1\]; came 5"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, object], expected: str) -> None:

@@ -75,7 +75,7 @@ STUDY = Study(
         ),
         Choice(
             "how much a mutation adds",
-            "a quarter of the family's clusters, or of the channels at the site (best: half)",
+            "a quarter of the family's clusters, or of the channels at the site",
             "not published",
         ),
         Choice(
