@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 from collections import Counter
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -16,7 +18,7 @@ from torch import nn
 
 from heredity.anatomy import body
 from heredity.anatomy.anatomy import Anatomy
-from heredity.anatomy.blocks import Block, Place, sites_of
+from heredity.anatomy.blocks import Added, Block, Place, sites_of
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors, root
 from heredity.anatomy.constructor import describe
 from heredity.anatomy.cuts import cuts_of
@@ -322,6 +324,20 @@ def test_sites_where_no_block_can_be(site: str, place: Place, expected: str) -> 
         return
     with pytest.raises(InputError, match=expected):
         Deepening(site, 1, place, width=2).conceive([parent], 0)
+
+
+def test_a_deepened_network_is_pickled_and_copied_as_any_module(tmp_path: Path) -> None:
+    """With a block within a block, of which torch knows no class."""
+    child = Deepening("conv1", 1, width=4).conceive([founder("lenet5")], 0)
+    child = Deepening("conv1.grown1.branches.0.expand", 2, width=4).conceive([child], 0)
+    network, batch = child.deployed(), torch.rand(3, 1, 8, 8, dtype=torch.float64)
+    torch.save(network, tmp_path / "network.pt")
+    for again in (torch.load(tmp_path / "network.pt", weights_only=False), copy.deepcopy(network)):
+        assert torch.equal(again(batch), network(batch))
+        with torch.no_grad():
+            again.network.get_submodule("conv1").weight.add_(1.0)
+        assert not torch.equal(again(batch), network(batch))
+        assert isinstance(again.network.get_submodule("conv1.grown1"), Added)
 
 
 def test_an_identity_where_it_would_change_something_is_refused() -> None:

@@ -153,6 +153,10 @@ class Grown(nn.Module):
             outputs = added(inputs, outputs)
         return outputs
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A module of its own class, which then becomes a `Grown` one, a class that only this process has made."""
+        return _restored, (original_class(self),), self.__getstate__()
+
 
 def original_class(host: nn.Module) -> type[nn.Module]:
     """What a module was before blocks came to it."""
@@ -162,6 +166,12 @@ def original_class(host: nn.Module) -> type[nn.Module]:
 @cache
 def _grown(kind: type[nn.Module]) -> type[nn.Module]:
     return type(f"Grown{kind.__name__}", (Grown, kind), {"__module__": kind.__module__})
+
+
+def _restored(kind: type[nn.Module]) -> nn.Module:
+    """A grown module without its state."""
+    grown = _grown(kind)
+    return grown.__new__(grown)
 
 
 class Added(nn.Module):
