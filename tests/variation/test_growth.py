@@ -17,6 +17,7 @@ from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.testing.organisms import SMALL, TOLERANCE, apart, founder, halved, masked, outputs
+from heredity.variation.deepening import Deepening
 from heredity.variation.environment import Environment
 from heredity.variation.growth import PRESERVING, Variant, Widening, check_growth
 from heredity.variation.operator import Organism, mask_digest
@@ -100,6 +101,18 @@ def test_the_halves_of_a_pair_part_as_they_learn() -> None:
     optimiser.step()
     assert not torch.allclose(weight[-1], weight[-2], atol=1e-6)
     assert not torch.allclose(read[:, -4:], -read[:, -8:-4], atol=1e-6)
+
+
+def test_halves_part_where_nobody_was_heard_before() -> None:
+    """Within a block whose weights that read are zero."""
+    parent = Deepening("conv2", 1, width=4, variant="netmorph").conceive([founder("lenet5")], 0)
+    name = "conv2.grown1.branches.0"
+    child = Widening(f"{name}.expand", 2, 2, "pairs").conceive([parent], 0)
+    assert apart(parent, child) <= TOLERANCE
+    read = child.tensors[f"{name}.project.weight"]
+    assert not read[:, :4].any()
+    assert torch.equal(read[:, 4], -read[:, 5])
+    assert float(read[:, 4:].std()) == pytest.approx((3 * 4 * 9) ** -0.5, rel=0.15)
 
 
 @pytest.mark.parametrize("variant", ["pairs", "netmorph", "random"])

@@ -15,7 +15,6 @@ Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -28,7 +27,7 @@ from heredity.anatomy.relatives import with_blocks
 from heredity.errors import InputError
 from heredity.rng import generator
 from heredity.types import Tensors
-from heredity.variation.growth import drawn
+from heredity.variation.growth import drawn, usual_spread
 from heredity.variation.operator import Operator, Organism
 
 Variant = Literal["pairs", "netmorph", "random"]
@@ -101,7 +100,7 @@ class Deepening(Operator, frozen=True, tag="deepening"):
         layers = ("expand", 0), ("project", 1)
         for branch, (layer, dim) in itertools.product(range(len(block.kernels)), layers):
             name = f"{block.name}.branches.{branch}.{layer}.weight"
-            spread = known or 1 / math.sqrt(3 * math.prod(shapes[name][1:]))
+            spread = known or usual_spread(shapes[name])
             silent = layer == "project" and self.variant == "netmorph"
             tensors[name] = drawn(tensors[name], 0.0 if silent else spread, coins)
             if self.variant == "pairs":

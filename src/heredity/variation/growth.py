@@ -7,8 +7,9 @@ A family of width n becomes one of width n + m. Of the tensors that make its clu
     net2wider     new clusters are copies of others; what reads one is divided by the number of its copies
     random        W' = [W; U]       W'_next = [W_next  V]        which changes what the network computes
 
-U and V are drawn from U(-s root 3, s root 3), s the standard deviation of the tensor that they become part of. Biases,
-and what a norm knows of a channel, are those of another cluster.
+U and V are drawn from U(-s root 3, s root 3), s the standard deviation of the tensor that they become part of; of one
+that has none, as what reads a fresh block by netmorph, 1/root(3 inputs), that of torch's initial weights: of V = 0 both
+halves would learn the same for ever. Biases, and what a norm knows of a channel, are those of another cluster.
 
 Sources: Painter, "Deep Neuroevolution with Shared Parameters" (METHODS F) for pairs, of which the zero block
 z(x) = [beta -beta] sigma([W; W] x) is a case; Chen et al. 2016 (Net2Net); Wei et al. 2016 (network morphism).
@@ -149,7 +150,8 @@ def _fill(tensors: Tensors, old: Tensors, family: Family, size: int, variant: Va
         for s in (s for s in layers if s.role == role):
             new = torch.from_numpy(s.positions[size:].ravel())
             quiet = role == "read" and variant == "netmorph"
-            spread = 0.0 if quiet else float(old[s.tensor].std(correction=0))
+            known = float(old[s.tensor].std(correction=0))
+            spread = 0.0 if quiet else known or usual_spread(old[s.tensor].shape)
             values = drawn(tensors[s.tensor].index_select(s.dim, new), spread, coins)
             tensors[s.tensor] = tensors[s.tensor].index_copy(s.dim, new, values)
     if variant == "pairs":
@@ -158,6 +160,11 @@ def _fill(tensors: Tensors, old: Tensors, family: Family, size: int, variant: Va
                 first, second = (torch.from_numpy(s.positions[size + k :: 2].ravel()) for k in (0, 1))
                 half = tensors[s.tensor].index_select(s.dim, first)
                 tensors[s.tensor] = tensors[s.tensor].index_copy(s.dim, second, sign * half)
+
+
+def usual_spread(shape: Sequence[int]) -> float:
+    """The standard deviation of torch's initial weights of this shape."""
+    return 1 / math.sqrt(3 * math.prod(shape[1:]))
 
 
 def drawn(like: torch.Tensor, spread: float, coins: torch.Generator) -> torch.Tensor:
