@@ -36,6 +36,15 @@ def finished(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return small_run(users, tmp_path_factory.mktemp("runs") / "finished", targets=Targets(max_params=150))
 
 
+@pytest.fixture(scope="session")
+def grown(users: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose descendants have grown: a family, or a block after the convolution."""
+    options = {"members": 5, "kept": 1, "steps": (20, 10), "chances": {"widening": 0.5, "after": 0.5}}
+    out = tmp_path_factory.mktemp("runs") / "grown"
+    given: dict[str, Any] = {"strategy": "neuroevolution", "strategy_options": options, "generations": 1}
+    return small_run(users, out, **given, export=False)
+
+
 def somebody(
     number: int,
     parents: Sequence[int] = (),

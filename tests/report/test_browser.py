@@ -122,6 +122,18 @@ def test_at_a_desk(opened: Open, finished: Run) -> None:
         assert stays_within(page)
 
 
+def test_what_has_grown_is_shown(opened: Open, grown: Run) -> None:
+    people = {i.birth.operator.__struct_config__.tag: i for i in grown.individuals}
+    wider, deeper = people["widening"], people["deepening"]
+    with opened(grown.folder.report, address=f"#{wider.number:04d}") as page:
+        assert f"{wider.birth.genome.sizes['0']}, grown from 8" in page.inner_text("#member .bars")
+        page.evaluate("pickById", f"{deeper.number:04d}")
+        wait_for(page, f"{deeper.number:04d}")
+        (block,) = deeper.birth.genome.blocks
+        assert f"{block.name}.branches.0.expand\n{block.width}, new" in page.inner_text("#member .bars")
+        assert f"after {block.site}" in page.inner_text("#member")
+
+
 def test_on_a_phone_and_by_address(opened: Open, finished: Run) -> None:
     front = json.loads(finished.folder.front_json.read_text())
     first, last = front["members"][0], front["members"][-1]

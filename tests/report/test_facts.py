@@ -68,6 +68,25 @@ class TestAFinishedRun:
         assert whole.anatomy.unknown is None
 
 
+def test_who_has_grown_has_more_than_the_ancestor(grown: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heredity.report.facts.front_of", lambda individuals, _: individuals)  # all with their tensors
+    facts = gather(grown)
+    (family,) = facts.anatomy.families
+    met = set[str]()
+    for portrait in facts.individuals:
+        genome = grown.member(portrait.id).individual.birth.genome
+        assert portrait.clusters == (genome.sizes[family.name],)
+        assert portrait.blocks == genome.blocks
+        assert portrait.arisen == {name: size for name, size in genome.sizes.items() if name != family.name}
+        network = grown.member(portrait.id).module().network
+        shapes = {part.name: shape for part, shape in zip(facts.anatomy.tensors, portrait.tensors, strict=True)}
+        shapes |= {part.name: part.shape for part in portrait.added}
+        assert shapes == {name: tuple(p.shape) for name, p in network.named_parameters()}
+        met |= {portrait.operator} if portrait.clusters[0] > family.clusters or portrait.arisen else set()
+        assert portrait.line_size == (1 if portrait.id == "0000" else 6), "its litter, and the ancestor"
+    assert met == {"widening", "deepening"}
+
+
 def test_generations_are_summed_up() -> None:
     facts = told(
         [

@@ -193,7 +193,10 @@ def _portrait(
     row = rows.get(name, {})
     measures = {**individual.measures, **{key: row[key] for key in UNITS if row.get(key) is not None}}
     exported = folder / Path(row["onnx"]).parent if row.get("onnx") else None
-    shapes = anatomy_of(birth.genome).shapes if name in with_tensors and part.tensors else {}
+    own = anatomy_of(birth.genome) if name in with_tensors and part.tensors else None
+    shapes = {} if own is None else {tensor: s for tensor, s in own.shapes.items() if tensor in own.parameters}
+    known = {family.name for family in part.families}, {tensor.name for tensor in part.tensors}
+    line = line_of(individual, everybody)
     handed_over = settings.constructor.reference == INSTANCE
     return Portrait(
         id=name,
@@ -202,11 +205,15 @@ def _portrait(
         operator=str(birth.operator.__struct_config__.tag),
         elapsed=round(individual.elapsed, 2),
         spent=spent([individual]),
-        line=spent(line_of(individual, everybody)),
+        line=spent(line),
+        line_size=len(line),
         clusters=tuple(birth.genome.sizes.get(family.name, 0) for family in part.families),
         measures=measures,
         inference_flops=inference_flops(int(measures["macs"])) if "macs" in measures else None,
-        tensors=tuple(shapes.get(tensor.name, ()) for tensor in part.tensors) if shapes else (),
+        tensors=tuple(shapes.get(tensor.name) for tensor in part.tensors) if shapes else (),
+        blocks=birth.genome.blocks,
+        arisen={family: size for family, size in birth.genome.sizes.items() if family not in known[0]},
+        added=tuple(TensorPart(*tensor) for tensor in shapes.items() if tensor[0] not in known[1]),
         loading=loading(folder, name, settings.inputs, exported=exported, handed_over=handed_over)
         if individual.developed
         else (),

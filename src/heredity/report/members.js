@@ -1,7 +1,7 @@
 /* Who there is on the page of a run, what is measured of them, and who is picked. */
 "use strict";
 
-const byId = new Map(facts.individuals.map((one) => [one.id, { measures: {}, tensors: [], loading: [], teachers: [], ...one }]));
+const byId = new Map(facts.individuals.map((one) => [one.id, { measures: {}, tensors: [], blocks: [], arisen: {}, added: [], line_size: 1, loading: [], teachers: [], ...one }]));
 const everybody = [...byId.values()];
 const living = everybody.filter((one) => one.reason === undefined);
 const ancestor = living.find((one) => one.id === "0000");

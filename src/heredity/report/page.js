@@ -115,7 +115,7 @@ function memberFacts(one) {
     ["inference", one.inference_flops && `${count(one.inference_flops)} FLOPs`],
     ["born", `generation ${one.generation}`, h("small", {}, one.operator)],
     ["took", effort(one.spent)],
-    ["with its line", effort(one.line), h("small", {}, forebears([one]).size > 1 ? `${forebears([one]).size} individuals` : "itself alone")],
+    ["with its line", effort(one.line), h("small", {}, one.line_size > 1 ? `${one.line_size} individuals` : "itself alone")],
   ]));
 }
 
@@ -124,11 +124,14 @@ function taughtBy({ teachers }) {
 }
 
 function clusterBars(one) {
-  const rows = facts.anatomy.families.map(({ name, clusters }, k) =>
+  const told = (own, once) => (own > once ? `${count(own)}, grown from ${count(once)}` : `${count(own)} of ${count(once)}`);
+  const row = (name, share, text) =>
     h("div", {},
       h("dt", {}, name),
-      h("dd", { class: "bar", "aria-hidden": "true" }, widthOf(h("i"), one.clusters[k] / clusters)),
-      h("dd", {}, `${count(one.clusters[k])} of ${count(clusters)}`)));
+      h("dd", { class: "bar", "aria-hidden": "true" }, widthOf(h("i"), share)),
+      h("dd", {}, text));
+  const rows = facts.anatomy.families.map(({ name, clusters }, k) => row(name, one.clusters[k] / clusters, told(one.clusters[k], clusters)));
+  rows.push(...Object.entries(one.arisen).map(([name, own]) => row(name, 1, `${count(own)}, new`)));
   const list = h("dl", { class: "bars" }, rows);
   return scrolling(list, rows.length, "Clusters of each family");
 }
@@ -146,8 +149,9 @@ function scrolling(element, rows, label) {
 let tensorsOpen = false;
 
 function tensorTable(one) {
-  const sizes = (shape) => (shape.length ? shape.join(" × ") : "a number");
+  const sizes = (shape) => (shape === null ? "none" : shape.length ? shape.join(" × ") : "a number");
   const rows = facts.anatomy.tensors.map((tensor, k) => ({ ...tensor, now: one.tensors[k] }));
+  rows.push(...one.added.map(({ name, shape }) => ({ name, shape: null, now: shape })));
   const made = table("Shapes of trained tensors", [
     { title: "tensor", kind: "text wrap", cell: (row) => row.name },
     { title: "ancestor", cell: (row) => sizes(row.shape) },
@@ -156,6 +160,15 @@ function tensorTable(one) {
   const remembered = { open: tensorsOpen, ontoggle: (event) => { tensorsOpen = event.target.open; } };
   return h("details", remembered, h("summary", {}, `Shapes of its ${rows.length} tensors`),
     scrolling(made, rows.length, "Shapes of trained tensors"));
+}
+
+/** The blocks that have come to it since the ancestor. */
+function blockList(one) {
+  const told = ({ place, width, kernels }) => {
+    const seen = kernels.map((kernel) => (kernel ? `${kernel}` : "pool")).join(", ");
+    return place === "identity" ? `kernel ${seen}` : `${count(width)} clusters, kernel${kernels.length > 1 ? "s" : ""} ${seen}`;
+  };
+  return h("dl", { class: "facts" }, terms(one.blocks.map((block) => [`${block.place} ${block.site}`, told(block)])));
 }
 
 function descentList(one) {
@@ -182,6 +195,7 @@ function showMember(one) {
     facts.genes.length ? [h("h4", {}, "Built and trained with"), h("dl", { class: "facts" }, terms([...expressions(one), ...taughtBy(one)]))] : [],
     one.loading.length ? [h("h4", {}, "How to load it"), one.loading.map(snippet)] : [],
     facts.anatomy.families.length ? [h("h4", {}, "Clusters beside the ancestor’s"), clusterBars(one)] : [],
+    one.blocks.length ? [h("h4", {}, "Blocks that it has beside the ancestor’s layers"), blockList(one)] : [],
     one.tensors.length ? tensorTable(one) : [],
     h("h4", {}, "Line of descent"),
     descentList(one));

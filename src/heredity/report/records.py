@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from heredity.anatomy.blocks import Block
 from heredity.genes.gene import Value
 from heredity.report.loading import Snippet
 from heredity.run.account import Spent
@@ -35,12 +36,21 @@ class GenePart(Struct, frozen=True):
     values: tuple[Value | None, ...]
 
 
+class TensorPart(Struct, frozen=True):
+    """A trained tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
 class Portrait(Struct, frozen=True, omit_defaults=True):
     """One individual. `clusters` counts those of each family, in the anatomy's order of families.
 
-    `spent` is what it took to make, `line` the same with all that it comes from (`heredity.run.account.line_of`);
-    `inference_flops` are those of an answer. `tensors` are the shapes of its trained tensors, in the anatomy's order,
-    for members of the front; `teachers` are whom it learnt from. A failed newborn has a `reason` and no measures;
+    `spent` is what it took to make, `line` the same with all that it comes from (`heredity.run.account.line_of`), which
+    are `line_size` individuals; `inference_flops` are those of an answer. `tensors` are the shapes of its trained
+    tensors, in the anatomy's order, None where it has none such, for members of the front. `blocks` are those that have
+    come since the ancestor; so have the families `arisen`, with their sizes, and, of the front's members, tensors that
+    are `added`. `teachers` are whom it learnt from. A failed newborn has a `reason` and no measures;
     `refused` says why a member could not be exported.
     """
 
@@ -54,7 +64,11 @@ class Portrait(Struct, frozen=True, omit_defaults=True):
     clusters: tuple[int, ...]
     measures: Measures = {}
     inference_flops: int | None = None
-    tensors: tuple[tuple[int, ...], ...] = ()
+    line_size: int = 1
+    tensors: tuple[tuple[int, ...] | None, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    arisen: dict[str, int] = {}
+    added: tuple[TensorPart, ...] = ()
     loading: tuple[Snippet, ...] = ()
     prior: PriorPart | None = None
     teachers: tuple[str, ...] = ()
@@ -107,13 +121,6 @@ class FixedPart(Struct, frozen=True):
     name: str
     clusters: int
     reason: str
-
-
-class TensorPart(Struct, frozen=True):
-    """A trained tensor of the ancestor."""
-
-    name: str
-    shape: tuple[int, ...]
 
 
 class AnatomyPart(Struct, frozen=True):
