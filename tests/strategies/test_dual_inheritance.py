@@ -277,7 +277,7 @@ def test_budgets() -> None:
         ({"sigma": 0.0}, r"sigma in \(0, 1\)"),
         (
             {"prior": {"share": 0.3, "strengths": {"fc1": 2.0}}},
-            "a prior for all families, as genes vary the network; came one for fc1",
+            "a prior for all families, as the strategy varies them; came one for fc1",
         ),
         ({"culture": "off"}, "settings of dual_inheritance; came .*culture.*; correct it, or write null for none"),
         ({"teacher": "nobody"}, "choose among ancestor, best"),

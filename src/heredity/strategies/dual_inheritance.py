@@ -47,7 +47,7 @@ from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.teachers import Policy, teachers_of
-from heredity.strategies.founder import check_culture, check_prior, founder
+from heredity.strategies.founder import check_culture, check_for_all, check_prior, founder
 from heredity.variation import AnyOperator, Succession, Synthesis
 from heredity.variation.environment import Environment
 
@@ -157,7 +157,8 @@ class DualInheritance(Strategy):
         check_prior(self._settings.prior, setting)
         check_culture(self._settings.culture, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
-        _check_families(self._settings.prior, self.space)
+        if any(name.startswith(MODEL) for name in self.space.genes):
+            check_for_all(self._settings.prior)
         self._distribution = distribution_of(self.space, self._settings, derive(setting.seed, "genes"))
         self._candidates: list[Candidate] | None = None
         self._living: list[Individual] = []
@@ -389,15 +390,6 @@ def _ordered(genes: Mapping[str, Gene]) -> dict[str, Gene]:
         name = next(free, next(iter(rest)))
         found[name] = rest.pop(name)
     return found
-
-
-def _check_families(prior: GroupPrior | None, space: Space) -> None:
-    """Refuses a prior that names families where genes vary the network: a newborn may have none of such a name."""
-    if prior is None or not any(name.startswith(MODEL) for name in space.genes):
-        return
-    if named := [name for given in (prior.units, prior.mixtures, prior.strengths) for name in given if name]:
-        remedy = "name no family (a mixture for all is named ''), or leave the model's genes out"
-        raise InputError.of("a prior for all families, as genes vary the network", f"one for {named[0]}", remedy)
 
 
 def distribution_of(space: Space, settings: DualInheritanceSettings, seed: int) -> Distribution:

@@ -6,6 +6,7 @@ from heredity.anatomy.body import ancestor
 from heredity.development.birth import Birth
 from heredity.development.hidden import last_layer
 from heredity.development.recipe import Culture, Recipe
+from heredity.errors import InputError
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
 from heredity.priors.prior import GroupPrior
@@ -34,6 +35,18 @@ def check_prior(prior: GroupPrior | None, setting: Setting) -> None:
         dial = Dial(anatomy, prior.cost, prior.constant)
         dial.check(prior.share)
         dial.check_fine(prior.share)
+
+
+def check_for_all(prior: GroupPrior | None) -> None:
+    """Refuses a prior, if there is one, that names families where networks vary: a newborn may have others.
+
+    Raises:
+        InputError: it names one.
+    """
+    named = [] if prior is None else [*prior.units, *prior.mixtures, *prior.strengths]
+    if others := [name for name in named if name]:
+        remedy = "name no family; a mixture for all is named ''"
+        raise InputError.of("a prior for all families, as the strategy varies them", f"one for {others[0]}", remedy)
 
 
 def check_culture(culture: Culture | None, setting: Setting) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from heredity.anatomy.body import anatomy_of, ancestor, fresh_tensors, root
 from heredity.anatomy.composition import is_plain
@@ -33,10 +34,11 @@ from heredity.development.recipe import Recipe
 from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.measures.size import params
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.diversity import coevolved
-from heredity.strategies.founder import founder
+from heredity.strategies.founder import check_for_all, check_prior, founder
 from heredity.variation import Cloning, Deepening, Flattening, Widening
 from heredity.variation.operator import Organism
 
@@ -62,8 +64,10 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given
     `variant`. `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
     `negligible`. With `rate` "scaled" the learning rate falls as parameters grow; `annealed`, it falls as a cosine over
-    the generations. Where seconds bound the run, the first network has `ancestor_time` of them (a share), and the
-    `planned` generations (K) the rest.
+    the generations. Members learn with a `prior` on their groups, if there is one.
+
+    Where seconds bound the run, the first network has `ancestor_time` of them (a share), and the `planned` generations
+    (K) the rest.
     """
 
     members: int = 10
@@ -89,6 +93,7 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     annealed: bool = False
     carried: bool = True
     augmented: bool = False
+    prior: GroupPrior | None = None
     ancestor_time: float = 0.1
 
     def __post_init__(self) -> None:
@@ -152,7 +157,6 @@ class Neuroevolution(Strategy):
         self._births = 0
         self._generation = 0
         self._first_params = 0.0
-        self._graph_bytes = 0
         self._check()
 
     def ask(self, seconds_left: float | None) -> list[Birth]:
@@ -174,9 +178,7 @@ class Neuroevolution(Strategy):
         if self._births == 0:
             first = [individual for individual in individuals if individual.developed]
             self._lines = [first] * self._settings.lines if first else []
-            if first:
-                known, sizes = first[0].measures, sizes_of(anatomy_of(first[0].birth.genome))
-                self._first_params, self._graph_bytes = known["params"], int(known["bytes"] - sizes["bytes"])
+            self._first_params = first[0].measures["params"] if first else 0.0
         else:
             for line, before in enumerate(self._lines):
                 own = zip(individuals, self._asked, strict=True)
@@ -230,6 +232,8 @@ class Neuroevolution(Strategy):
     def _check(self) -> None:
         """Refuses ceilings that the first network breaks, and chances of growth of which none can come true in it."""
         setting, chances = self._setting, self._settings.chances
+        check_prior(self._settings.prior, setting)
+        check_for_all(self._settings.prior)
         first = ancestor(setting.constructor, setting.inputs)
         if broken := self._broken(first.genome):
             measure, size = broken
@@ -264,7 +268,7 @@ class Neuroevolution(Strategy):
 
     def _broken(self, genome: Genome) -> tuple[str, float] | None:
         """A measure that arithmetic can tell and whose ceiling is broken, and how large it is."""
-        sizes, ceilings = sizes_of(anatomy_of(genome), self._graph_bytes), self._setting.targets.ceilings
+        sizes, ceilings = sizes_of(anatomy_of(genome), self._setting.graph_bytes), self._setting.targets.ceilings
         return next(((m, size) for m, size in sizes.items() if size > ceilings.get(m, math.inf)), None)
 
     def _birth(
@@ -273,8 +277,11 @@ class Neuroevolution(Strategy):
         """Of a member of the line whose generation begins with the birth `first`."""
         settings = self._settings
         seed = derive(self._setting.seed, number)
-        genome = operator.conceive([self._setting.organism(parent)], seed).genome
-        recipe = self._recipe(1, seconds_left, params(anatomy_of(genome)))
+        newborn = operator.conceive([self._setting.organism(parent)], seed)
+        genome, anatomy = newborn.genome, anatomy_of(newborn.genome)
+        recipe = self._recipe(1, seconds_left, params(anatomy))
+        if settings.prior is not None:
+            recipe = replace(recipe, prior=tailored(settings.prior, anatomy, newborn.tensors))
         litter = first if settings.training == "joint" else number
         return Birth(number, self._generation, (parent.number,), operator, genome, recipe, seed, litter=litter)
 
