@@ -13,7 +13,7 @@ from torch import nn
 from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import DevelopmentError
 from heredity.priors.dial import Dial
-from heredity.priors.groups import groups_of
+from heredity.priors.groups import Norm, OwnNorm, groups_of
 from heredity.priors.prior import GroupPrior, norms_by_family
 from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, set_by
 
@@ -45,7 +45,8 @@ class Pull:
         self._weights = dict(network.named_parameters())
         self._units, counts = prior.scales(self._groups)
         self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
-        self._norm, self._penalty, self._strength = prior.parameter, prior.penalty(self._groups), prior.strength
+        self._norm: Norm | OwnNorm = prior.parameter
+        self._penalty, self._strength = prior.penalty(self._groups), prior.strength
         self._dial = Dial(anatomy, prior.cost, prior.constant)
         self._setting: Setting | None = None
         self._insistence = 1.0
