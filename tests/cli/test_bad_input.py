@@ -247,7 +247,7 @@ def test_models(refused: Heredity, model: str, expected: str, came: str) -> None
         ("mixed", "images of one size", "4x4 in a/0.png in mixed, 5x5 in b/0.png in mixed; resize them, or say so"),
         ("damaged", "a/1.png in damaged to be an image", ""),
         ("hole", "images in hole/b", "none; add some, or remove the folder"),
-        ("digits:size=8", "options of digits", "size=; known: a share such as 10%"),
+        ("digits:size=8", "options of digits", "size=; known: augment=NAME+NAME|none, a share such as 10%"),
         ("hostile.py:empty", "as many training inputs as labels, at least one", "0 and 0"),
         ("hostile.py:three", "at least 20 examples to draw splits from", "3 in hostile.py:three"),
     ],

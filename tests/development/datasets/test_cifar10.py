@@ -36,6 +36,7 @@ def test_real_images(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     few = load_task("cifar10:10%", seed=0, data_dir=tmp_path)
     assert [len(s) for s in (few.train, few.validation, few.test)] == [25, 5, 100]
     assert few.augmentation == task.augmentation
+    assert load_task("cifar10:10%,augment=none", seed=0, data_dir=tmp_path).augmentation == ()
     assert few.n_classes == 10, "whatever classes so few examples are of"
 
 

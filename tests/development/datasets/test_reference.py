@@ -17,6 +17,8 @@ from heredity.testing.refusals import expect_one_line
         ("nothing", ("cifar10, digits, fsdd, mnist, stl10", "file.py:callable")),
         ("some/where", ("a folder some/where", "hub:")),
         ("digits:size=9", ("options of digits", "size=", "such as 10%")),
+        ("digits:augment=zoom", ("zoom",)),
+        ("some.parquet:augment=none", ("options of parquet files", "augment=")),
         ("digits:sise=9", ("'sise=9'", "size=64x64")),
         ("digits:size=9xx", ("'size=9xx'",)),
         ("digits:label=", ("'label='",)),
@@ -28,6 +30,13 @@ def test_unknown_names_list_the_valid_ones(reference: str, words: tuple[str, ...
     with pytest.raises(InputError) as caught:
         load_task(reference, seed=0)
     expect_one_line(caught, *words)
+
+
+def test_images_are_augmented_as_one_says() -> None:
+    plain, other, few = (load_task(f"digits{o}", seed=0) for o in ("", ":augment=shift1", ":50%,augment=shift1"))
+    assert (other.augmentation, few.augmentation) == (("shift1",), ("shift1",))
+    assert other.digest == plain.digest
+    assert load_task("digits:augment=none", seed=0).augmentation == ()
 
 
 class TestFiles:

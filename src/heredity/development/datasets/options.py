@@ -64,7 +64,7 @@ class Options:
             InputError: one of them is given.
         """
         for name in FORMS:
-            if getattr(self, name) not in (None, ()) and name not in names:
+            if getattr(self, name) != getattr(Options, name) and name not in names:
                 raise InputError.of(f"options of {form}", f"{name}=", known_options(names))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from heredity.development.datasets.mnist import mnist
 from heredity.development.datasets.options import SPEECH_OPTIONS, Options, known_options, parse
 from heredity.development.datasets.stl10 import stl10
 from heredity.development.datasets.table import parquet_task
-from heredity.development.task import Split, Task, make_task
+from heredity.development.task import Split, Task, checked_task, make_task
 from heredity.errors import DataError, InputError
 
 DATASETS: dict[str, Callable[[int, str | Path | None], Task]] = {
@@ -58,8 +59,9 @@ def _load(place: str, options: Options, seed: int, data_dir: str | Path | None, 
         options.allow(*SPEECH_OPTIONS, form=place)
         return fsdd(seed, data_dir, options)
     if place in DATASETS:
-        options.allow(form=place)
-        return DATASETS[place](seed, data_dir)
+        options.allow("augment", form=place)
+        task = DATASETS[place](seed, data_dir)
+        return task if options.augment is None else checked_task(replace(task, augmentation=options.augment))
     if place.startswith(PREFIX):
         options.allow("label", "input", "size", "config", form=place)
         return hub_task(place.removeprefix(PREFIX), options, seed=seed)
