@@ -51,10 +51,11 @@ from heredity.executors.worker import keep_memory
 if sys.argv[1:]:
     keep_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(2**24)
+for _ in range(5):  # until every place that tensors take by turns has been taken once
+    torch.ones(2**22)
 before = faults()
-for _ in range(10):
-    torch.ones(2**24)
+for _ in range(50):
+    torch.ones(2**22)
 print(faults() - before)
 """
 
