@@ -9,7 +9,7 @@ import torch
 
 from heredity.anatomy.body import Deployed
 from heredity.anatomy.inputs import InputForm
-from heredity.development.criteria import Classification
+from heredity.development.criteria import Classification, Regression
 from heredity.development.task import (
     FEWEST_TO_DRAW_FROM,
     Split,
@@ -52,6 +52,14 @@ class TestDrawnSplits:
         assert sum(len(rows(part)) for part in parts) == 600
         assert one.digest == same.digest != other.digest
         assert rows(one.test) != rows(other.test)
+
+    def test_it_is_known_whether_answers_are_right_or_wrong(self) -> None:
+        everything = images(600)
+        assert make_task("classes", everything, seed=0).graded
+        maps = Split(everything.inputs, torch.arange(600 * 9).reshape(600, 3, 3) % 3)
+        assert not make_task("maps", maps, seed=0).graded
+        numbers = Split(everything.inputs, torch.rand(600, 2))
+        assert not make_task("numbers", numbers, seed=0, criterion=Regression()).graded
 
     def test_labels_stay_with_their_examples(self) -> None:
         everything = images(600)

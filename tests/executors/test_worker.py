@@ -52,10 +52,10 @@ if sys.argv[1:]:
     keep_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):  # until every place that tensors take by turns has been taken once
-    torch.ones(2**22)
+    torch.ones(2**24)
 before = faults()
-for _ in range(50):
-    torch.ones(2**22)
+for _ in range(10):
+    torch.ones(2**24)
 print(faults() - before)
 """
 

@@ -175,8 +175,9 @@ def test_coevolution_keeps_who_is_right_where_others_are_wrong() -> None:
 
 
 def test_coevolution_where_nothing_is_right_or_wrong() -> None:
+    setting = replace(sample_setting("generations", Life()), graded=False)
     with pytest.raises(InputError, match="answers that are right or wrong, for co-evolution"):
-        lived(selection="coevolution")
+        Neuroevolution(setting, NeuroevolutionSettings(**SHORT, selection="coevolution"))
 
 
 @pytest.mark.parametrize(

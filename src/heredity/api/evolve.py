@@ -124,14 +124,14 @@ def evolve(
         device=device,
     )
     # which refuses what does not fit the network
-    strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
+    strategy_of(settings, examples=len(task.train), augmentation=task.augmentation, graded=task.graded)
     if workers:
         start_fork_server()  # imports while the ancestor is exported
     graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
     check_reach(constructor, task.inputs, targets, graph)
     settings = replace(settings, graph_bytes=graph)
     # again, now that it is known what a file weighs
-    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation)
+    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation, graded=task.graded)
     deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
     if deadline is not None:
         deadline.check(time.monotonic() - started)
@@ -273,7 +273,11 @@ def _live(
         device=device,
     )
     strategy = strategy_of(
-        settings, examples=len(task.train), augmentation=task.augmentation, organism=run.store.organism
+        settings,
+        examples=len(task.train),
+        augmentation=task.augmentation,
+        graded=task.graded,
+        organism=run.store.organism,
     )
     run.store.blobs.clean()
     clock = Clock(run.store, started)

@@ -98,6 +98,7 @@ def strategy_of(
     *,
     examples: int,
     augmentation: tuple[str, ...],
+    graded: bool = True,
     organism: Callable[[Individual], Organism] | None = None,
 ) -> Strategy:
     """The strategy of a run, by its settings and by what it knows of the data.
@@ -119,6 +120,7 @@ def strategy_of(
         workers=max(settings.workers, 1),
         organism=organism or _nobody,
         graph_bytes=settings.graph_bytes,
+        graded=graded,
     )
     return make_strategy(settings.strategy, settings.strategy_settings, setting)
 

@@ -78,6 +78,12 @@ class Task:
         """Shape of what a network must return for one example; None if any will do."""
         return self.criterion.output_shape(self.train.labels, self.n_classes)
 
+    @property
+    def graded(self) -> bool:
+        """Whether it can be told of single examples that they are answered rightly."""
+        none = self.validation.labels[:0]
+        return self.criterion.right(none, none) is not None
+
     @cached_property
     def digest(self) -> str:
         """Digest of all splits and of the criterion: a run is resumed on the very task that it began with."""

@@ -27,7 +27,8 @@ class Setting:
     run that is bounded by seconds, which promises no determinism.
 
     `cost` is the measure to be traded against error. `examples` counts training examples. `organism` reads an
-    individual's weights back. `graph_bytes` is what the ancestor's file weighs beside its weights.
+    individual's weights back. `graph_bytes` is what the ancestor's file weighs beside its weights. `graded`: whether it
+    can be told of single examples that they are answered rightly.
     """
 
     constructor: Constructor
@@ -41,6 +42,7 @@ class Setting:
     workers: int
     organism: Callable[[Individual], Organism]
     graph_bytes: int = 0
+    graded: bool = True
 
 
 class Strategy(ABC):

@@ -146,7 +146,8 @@ class Neuroevolution(Strategy):
     """See the file's head.
 
     Raises:
-        InputError: ceilings that the first network breaks, or chances of growth of which none can come true in it.
+        InputError: ceilings that the first network breaks, chances of growth of which none can come true in it, or
+            co-evolution where nobody can say which answers are right.
     """
 
     def __init__(self, setting: Setting, settings: NeuroevolutionSettings | None = None) -> None:
@@ -209,9 +210,6 @@ class Neuroevolution(Strategy):
         if len(last) == 1:
             return last
         bits = [np.unpackbits(np.frombuffer(individual.right, np.uint8)) for individual in last]
-        if any(not len(own) for own in bits):
-            came = "a task where that cannot be said"
-            raise InputError.of("answers that are right or wrong, for co-evolution", came, "set selection=accuracy")
         return [last[k] for k in coevolved(np.stack(bits).astype(bool), count)]
 
     def _grown(self, kept: Sequence[Individual], number: int, first: int, seconds_left: float | None) -> Birth | None:
@@ -230,8 +228,11 @@ class Neuroevolution(Strategy):
         return None
 
     def _check(self) -> None:
-        """Refuses ceilings that the first network breaks, and chances of growth of which none can come true in it."""
+        """Refuses what the head of this class says."""
         setting, chances = self._setting, self._settings.chances
+        if self._settings.selection == "coevolution" and not setting.graded:
+            came = "a task where that cannot be said"
+            raise InputError.of("answers that are right or wrong, for co-evolution", came, "set selection=accuracy")
         check_prior(self._settings.prior, setting)
         check_for_all(self._settings.prior)
         first = ancestor(setting.constructor, setting.inputs)
