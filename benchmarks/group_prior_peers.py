@@ -280,7 +280,7 @@ def reduced(arm: Arm, trained: Any, share: float, shape: Sequence[int]) -> tuple
     organism, before, prior = trained
     anatomy = anatomy_of(organism.genome)
     groups = groups_of(anatomy, prior.members)
-    norms = norms_by_family(groups, groups.norms(organism.tensors, prior.parameter) / prior.scales(groups)[0])
+    norms = norms_by_family(groups, prior.relative(groups, organism.tensors))
     dial = Dial(anatomy, "params")
     return before, module_of(remove(organism, anatomy, dial.cut(norms, min(share, dial.most)).kept))
 

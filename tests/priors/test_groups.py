@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,6 +69,18 @@ def test_norms_are_those_of_the_weights_of_each_cluster(case: tuple[Anatomy, Wei
     for norm, values in expected.items():
         assert torch.allclose(groups.norms(weights, norm), torch.stack(values), rtol=1e-12)
     assert torch.allclose(groups.norms(weights, cubic), torch.stack([one_cubic(group) for group in own]))
+
+
+def test_what_lives_of_a_group_is_what_it_is_without_the_others(case: tuple[Anatomy, Weights]) -> None:
+    anatomy, _ = case
+    groups = groups_of(anatomy)
+    rng = np.random.default_rng(0)
+    kept = {name: np.sort(rng.permutation(n)[: max(1, n // 3)]) for name, n in anatomy.sizes.items()}
+    alive = torch.zeros(groups.count)
+    for name, own in groups.families.items():
+        alive[own][kept[name]] = 1.0
+    smaller = groups_of(anatomy.select(kept)).elements
+    assert torch.allclose(groups.living(alive)[alive == 1], smaller)
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max", cubic])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from heredity.anatomy.anatomy import Anatomy
+from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
@@ -19,6 +20,8 @@ from heredity.priors.groups import Norm, groups_of
 from heredity.priors.mixture import Component, Mixture, fitted
 from heredity.priors.prior import GroupPrior, norms_by_family, tailored, units_of
 from heredity.priors.reading import SHARP, in_force, set_by
+from heredity.testing.organisms import founder
+from heredity.variation.removal import remove
 from heredity.zoo import ZOO
 
 TWO = Mixture((Component(0.5, 0, 0.2), Component(0.5, 1, 0.2)))
@@ -60,6 +63,27 @@ def test_units_are_mean_norms(anatomy: Anatomy, weights: dict[str, torch.Tensor]
     assert units == pytest.approx({name: float(own.mean()) for name, own in norms.items()}, rel=1e-5)
     silent = {**weights, "conv1.weight": weights["conv1.weight"] * 0, "conv1.bias": weights["conv1.bias"] * 0}
     assert units_of(groups_of(anatomy, "rows"), silent, "l1")["conv1"] == 1.0
+
+
+@pytest.mark.parametrize("norm", ["rms", "max"])  # which do not know a group's size
+def test_by_a_dial_nobody_is_weaker_for_partners_that_go(norm: Norm) -> None:
+    """Groups that stay measure what they will once the others, which are at zero, are gone."""
+    parent = founder("resnet20")
+    anatomy = anatomy_of(parent.genome)
+    groups = groups_of(anatomy)
+    units = {name: unit / 100 for name, unit in units_of(groups, parent.tensors, norm).items()}  # who lives does wholly
+    prior = GroupPrior(norm=norm, units=units, share=0.5)
+    kept = {name: np.arange(0, n, 2) for name, n in anatomy.sizes.items()}
+    child = remove(parent, anatomy, kept)
+    silent = dict(parent.tensors)
+    for family in anatomy.families:
+        for s in family.slices:
+            if s.tensor in anatomy.parameters:
+                odd = torch.from_numpy(s.positions[1::2].ravel())
+                silent[s.tensor] = silent[s.tensor].index_fill(s.dim, odd, 0.0)
+    before = prior.relative(groups, silent)
+    after = prior.relative(groups_of(anatomy_of(child.genome)), child.tensors)
+    assert torch.allclose(before[before > 1], after, rtol=1e-4)
 
 
 @pytest.mark.parametrize("cost", ["params", "macs", "clusters"])

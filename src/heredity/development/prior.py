@@ -43,8 +43,7 @@ class Pull:
         self._groups = groups_of(anatomy, prior.members).on(next(network.parameters()).device)
         prior.check(self._groups)
         self._weights = dict(network.named_parameters())
-        self._units, counts = prior.scales(self._groups)
-        self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
+        self._measure()
         self._norm: Norm | OwnNorm = prior.parameter
         self._penalty, self._strength = prior.penalty(self._groups), prior.strength
         self._dial = Dial(anatomy, prior.cost, prior.constant)
@@ -70,6 +69,11 @@ class Pull:
         norms = self._groups.norms(self._weights, self._norm) / self._units
         return *self.readings, read(1.0, norms, self._setting)
 
+    def _measure(self, relative: torch.Tensor | None = None) -> None:
+        """Measures norms in other units from now on, if there are norms in the units so far."""
+        self._units, counts = self._prior.scales(self._groups, relative)
+        self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
+
     def _due(self, progress: float) -> bool:
         """Whether norms and dial are to be read."""
         return not self.readings or progress - self.readings[-1].progress >= 1 / CHANGES
@@ -82,10 +86,13 @@ class Pull:
         if self._due(progress):
             if not bool(relative.isfinite().all()):
                 raise DevelopmentError(f"diverged: weights are not finite when {progress:.0%} of the training is done")
+            if prior.dialled:
+                self._measure(relative)
+                relative = norms / self._units
             if prior.kind == "mixture":
                 self._turn(progress, relative)
             self.readings.append(read(progress, relative, self._setting))
-        if prior.share is None or prior.kind != "mixture":
+        if not prior.dialled:
             self._strength = prior.strength_at(progress)
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
         slopes = self._penalty.slope(relative) * self._counts

@@ -116,18 +116,26 @@ class Groups:
     @cached_property
     def elements(self) -> torch.Tensor:
         """`(groups,)`: how many weights each has."""
-        each = [
-            torch.full((math.prod(p.view),), float(math.prod(self.shapes[p.name][d] for d in p.rest)))
-            for p in self.parts
-        ]
-        return torch.zeros(self.count + 1, device=self.index.device).index_add_(
-            0, self.index, torch.cat(each).to(self.index.device)
-        )[:-1]
+        return self.living(torch.ones(self.count, device=self.index.device))
 
     def on(self, device: torch.device) -> Groups:
         """The same for weights that lie on a device."""
         places = {name: {dim: place.to(device) for dim, place in own.items()} for name, own in self.places.items()}
         return Groups(self.sizes, places, self.shapes)
+
+    def living(self, alive: torch.Tensor) -> torch.Tensor:
+        """`(groups,)`: how many weights each has beside those that it shares with groups which do not live.
+
+        `alive (groups,)` says of each how much it does, in [0, 1].
+        """
+        means = iter([float(own.mean()) for own in self._spread(alive, 1.0)])
+        each: list[torch.Tensor] = []
+        for _, parts in self.by_tensor:
+            own = [next(means) for _ in parts]
+            for k, part in enumerate(parts):
+                rest = math.prod(self.shapes[part.name][d] for d in part.rest)
+                each.append(alive.new_full((math.prod(part.view),), rest * math.prod(own[:k] + own[k + 1 :])))
+        return alive.new_zeros(self.count + 1).index_add_(0, self.index, torch.cat(each))[:-1]
 
     def norms(self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm) -> torch.Tensor:
         """`(groups,)`: the group parameter of each, of weights by name.
@@ -199,12 +207,12 @@ class Groups:
             else:
                 gradient.add_(force)
 
-    def _spread(self, values: torch.Tensor) -> list[torch.Tensor]:
+    def _spread(self, values: torch.Tensor, others: float = 0.0) -> list[torch.Tensor]:
         """Of every part what its positions' groups have of `(groups,)`, in the shape in which it meets the tensor.
 
-        Positions that are of no group have 0.
+        Positions that are of no group have what `others` says.
         """
-        own = torch.cat([values, values.new_zeros(1)]).index_select(0, self.index)
+        own = torch.cat([values, values.new_full((1,), others)]).index_select(0, self.index)
         lengths = [math.prod(part.view) for part in self.parts]
         return [each.view(part.view) for each, part in zip(own.split(lengths), self.parts, strict=True)]
 

@@ -19,6 +19,10 @@ t make up this share (`dial.py`) says where the components are, and t where thei
     sigma_1 = t/5;   mu_2, sigma_2 of those that stay;   alpha_1/alpha_2 so that the boundary lies at t;
     lambda = strength sigma_1^2, so that an unneeded group is pulled by strength w
 
+A weight of two groups goes when either does, so a group whose partners go seems weaker than it is, and would follow
+them, and theirs it. Units are therefore the norm that a group would have whose weights were like the mean of its family
+and of its partners' squares, up to one unit each: what is compared is what is left.
+
 The dial is read anew `CHANGES` times a training: groups compete for the places there are. Up to the share `settled` of
 the training it is open who is needed, and lambda rises with the square of the time, because what is at zero never comes
 back; from then on it grows while somebody below t is not at zero yet. The patent's hyperparameters are set by hand;
@@ -50,6 +54,9 @@ from heredity.priors.groups import Groups, Members, Norm, OwnNorm, check_norm, g
 from heredity.priors.mixture import Mixture, between, fitted, joined
 
 Kind = Literal["mixture", "l2", "group-lasso"]
+
+LEAST = 1e-4
+"""Of a group's weights, the least share that counts as living."""
 
 
 class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,15 +140,32 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             came = f"others of {list(kinds.values())[-1] or 'all'}"
             raise InputError.of("components of the same kinds in all mixtures", came, "correct them")
 
-    def scales(self, groups: Groups) -> tuple[torch.Tensor, torch.Tensor]:
-        """`(groups,)` each: the unit of a group, and how much the group counts."""
+    def scales(self, groups: Groups, relative: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """`(groups,)` each: the unit of a group, and how much the group counts.
+
+        With `relative` norms `(groups,)`, in units so far, those are discounted that hardly live, see the file's head.
+        """
         size = groups.elements
         units, counts = torch.ones_like(size), torch.ones_like(size)
         for name, own in groups.families.items():
             units[own], counts[own] = self.units.get(name, 1.0), self.strengths.get(name, 1.0)
+        living = size if relative is None else groups.living(relative.clamp(max=1.0).square()).clamp_min(LEAST * size)
+        part = living / size
+        units = units * {"rms": part.sqrt(), "l2": part.sqrt(), "l1": part}.get(self.norm, 1.0)
         if self.units:
-            counts *= units.square() * {"rms": size, "l1": 1 / size}.get(self.norm, 1.0)
+            counts = counts * units.square() * {"rms": size, "l1": 1 / living}.get(self.norm, 1.0)
         return units, counts
+
+    def relative(self, groups: Groups, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """`(groups,)`: norms of weights by name, in their units; by a dial those that hardly live are discounted."""
+        norms = groups.norms(weights, self.parameter)
+        found = norms / self.scales(groups)[0]
+        return norms / self.scales(groups, found)[0] if self.dialled else found
+
+    @property
+    def dialled(self) -> bool:
+        """Whether a share says what the mixture is."""
+        return self.kind == "mixture" and self.share is not None
 
     @property
     def parameter(self) -> Norm | OwnNorm:
@@ -207,13 +231,13 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
         return None
     groups = groups_of(anatomy, prior.members)
     dial = Dial(anatomy, prior.cost, prior.constant)
-    cuts = prior.share is not None and prior.kind != "mixture"
+    cuts = prior.share is not None and not prior.dialled
     prior = replace(prior, units=prior.units or units_of(groups, weights, prior.parameter, dial if cuts else None))
     prior.check(groups)
     if prior.share is not None:
         return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
     if prior.fitted:
-        norms = groups.norms(weights, prior.parameter) / prior.scales(groups)[0]
+        norms = prior.relative(groups, weights)
         of = {name: norms[own] for name, own in groups.families.items()}
         rest = torch.cat([own for name, own in of.items() if name not in prior.mixtures] or [norms])
         mixtures = {name: fitted(of.get(name, rest), first) for name, first in prior.mixtures.items()}

@@ -39,7 +39,7 @@ class Reduction(Operator, frozen=True, tag="reduction"):
         prior, anatomy = self.prior, anatomy_of(parent.genome)
         groups = groups_of(anatomy, prior.members)
         prior.check(groups)
-        norms = norms_by_family(groups, groups.norms(parent.tensors, prior.parameter) / prior.scales(groups)[0])
+        norms = norms_by_family(groups, prior.relative(groups, parent.tensors))
         if prior.share is not None:
             return remove(parent, anatomy, Dial(anatomy, prior.cost, prior.constant).cut(norms, prior.share).kept)
         last = prior.mixtures_at(1.0)
