@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text()
 def test_the_python_example_runs(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     script = tmp_path / "example.py"
-    shorter = example.replace("generations=2", "generations=1, strategy_options={'population': 2, 'steps': (300, 100)}")
+    shorter = example.replace("generations=2", "generations=1, strategy_options={'population': 2, 'steps': (40, 20)}")
     assert shorter != example
     script.write_text(shorter)
     done = subprocess.run(

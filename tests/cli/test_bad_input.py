@@ -439,6 +439,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_full_disk_and_a_read_only_one(heredity: Heredity, users: Path, disk: Path) -> None:
     options = ("--model", f"{users}:sound", "--data", f"{users}:data", "--generations", 1, "--workers", 0)
+    options += ("--set", "steps=[60,30]")
     code, _, err = heredity("evolve", *options, "--out", disk / "run")
     assert code == 2
     assert err.startswith("heredity: expected ")
