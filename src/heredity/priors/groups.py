@@ -124,9 +124,9 @@ class Groups:
         return Groups(self.sizes, places, self.shapes)
 
     def living(self, alive: torch.Tensor) -> torch.Tensor:
-        """`(groups,)`: how many weights each has beside those that it shares with groups which do not live.
+        """`(groups,)`: how many weights each has but for those that it shares with groups which do not live.
 
-        `alive (groups,)` says of each how much it does, in [0, 1].
+        `alive (groups,)` says how much each does, in [0, 1]; partners count by their mean over a tensor's dimension.
         """
         means = iter([float(own.mean()) for own in self._spread(alive, 1.0)])
         each: list[torch.Tensor] = []
