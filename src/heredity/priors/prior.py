@@ -19,7 +19,7 @@ t make up this share (`dial.py`) says where the components are, and t where thei
     sigma_1 = t/5;   mu_2, sigma_2 of those that stay;   alpha_1/alpha_2 so that the boundary lies at t;
     lambda = strength sigma_1^2, so that an unneeded group is pulled by strength w
 
-A weight of two groups goes when either does, so a group whose partners go would seem weaker than it is, and follow them.
+A weight of two groups goes when either does, so a group whose partners go would seem weaker than it is and follow.
 By a dial, norms are therefore those of what is left: a weight that is shared with another group counts, in the size of
 its own, as the square of the other's norm, at most one, and on average over a dimension of its tensor.
 
