@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
@@ -46,14 +48,15 @@ def case(request: pytest.FixtureRequest) -> tuple[Anatomy, Weights]:
 
 
 def by_hand(anatomy: Anatomy, weights: Weights, members: Members) -> list[torch.Tensor]:
-    """The weights of every group, collected slice by slice."""
+    """The weights of every group, collected slice by slice; filters in front of batch norms are of no rows."""
+    normed = set(anatomy.folds.values()) | {name.replace("weight", "bias") for name in anatomy.folds.values()}
     found: list[torch.Tensor] = []
     for family in anatomy.families:
         for cluster in range(family.size):
             parts = [
                 weights[s.tensor].index_select(s.dim, torch.from_numpy(s.positions[cluster])).flatten()
                 for s in family.slices
-                if s.role in ROLES[members] and s.tensor in weights
+                if s.role in ROLES[members] and s.tensor in weights and (s.role == "read" or s.tensor not in normed)
             ]
             found.append(torch.cat(parts))
     return found
@@ -72,7 +75,7 @@ def test_norms_are_those_of_the_weights_of_each_cluster(case: tuple[Anatomy, Wei
 
 
 def test_what_lives_of_a_group_is_what_it_is_without_the_others(case: tuple[Anatomy, Weights]) -> None:
-    anatomy, _ = case
+    anatomy = replace(case[0], folds={})  # else what a norm follows is of those that read it, whoever makes it
     groups = groups_of(anatomy)
     rng = np.random.default_rng(0)
     kept = {name: np.sort(rng.permutation(n)[: max(1, n // 3)]) for name, n in anatomy.sizes.items()}
@@ -118,6 +121,28 @@ def test_rows_and_columns_are_the_two_sides_of_a_cluster() -> None:
     weights = {name: torch.randn(anatomy.shapes[name]) for name in anatomy.parameters}
     rows, columns, both = (groups_of(anatomy, m).norms(weights, "l1") for m in ("rows", "columns", "clusters"))
     assert torch.allclose(rows + columns, both)
+
+
+def test_what_a_batch_norm_divides_out_is_of_no_group() -> None:
+    """Filters thrice as large make the same answers, norms and pulls; what reads them, and the norm's scale, do not."""
+    network = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.ReLU(), nn.Flatten()),
+        nn.Linear(96, 10),
+    )
+    groups = groups_of(trace(network, InputForm((3, 8, 8))))
+    network.double()
+    weights = {name: weight.detach() for name, weight in network.named_parameters()}
+    inputs = torch.randn(16, 3, 8, 8, dtype=torch.float64)
+    answers, norms = network(inputs), groups.norms(weights, "rms")
+    forces = groups.forces(weights, "rms", norms, torch.ones(groups.count))
+    assert set(forces) == {"1.weight", "1.bias", "3.weight", "3.bias", "6.weight"}
+    weights["0.weight"] *= 3
+    assert torch.allclose(network(inputs), answers, atol=1e-3)  # but for the norm's epsilon
+    assert torch.equal(groups.norms(weights, "rms"), norms)
+    weights["1.weight"] *= 3
+    changed = groups.norms(weights, "rms") != norms
+    assert changed[groups.families["0"]].all()
+    assert not changed[groups.families["3"]].any()
 
 
 def test_a_norm_of_the_wrong_shape_is_refused() -> None:

@@ -68,7 +68,7 @@ def test_units_are_mean_norms(anatomy: Anatomy, weights: dict[str, torch.Tensor]
 @pytest.mark.parametrize("norm", ["rms", "max"])  # which do not know a group's size
 def test_by_a_dial_nobody_is_weaker_for_partners_that_go(norm: Norm) -> None:
     """Groups that stay measure what they will once the others, which are at zero, are gone."""
-    parent = founder("resnet20")
+    parent = founder("lenet5")
     anatomy = anatomy_of(parent.genome)
     groups = groups_of(anatomy)
     units = {name: unit / 100 for name, unit in units_of(groups, parent.tensors, norm).items()}  # who lives does wholly

@@ -8,6 +8,10 @@ Groups are made of a cluster's slices, since only a cluster can go:
 
 A weight may be of two groups, of the cluster that it makes and of the one that it reads, and then counts in both. Rows
 that are zero make zeros only where the activation of zero is: behind a sigmoid their removal is felt.
+
+A filter in front of a batch norm is not of its cluster's rows, whose size is that of the norm's scale and shift alone.
+The norm divides the filter's size out: it says nothing of the cluster, to pull it changes nothing that the network
+answers, and the smaller it is the further each step turns it.
 """
 
 from __future__ import annotations
@@ -237,7 +241,7 @@ class Groups:
 
 
 def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
-    """A group for every cluster, of what is trained.
+    """A group for every cluster, of what is trained and whose size matters.
 
     Raises:
         InputError: nothing in the network can go, or there are no such groups.
@@ -247,17 +251,24 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     if not anatomy.families:
         raise InputError.of("a network in which something can go", "none", "see `heredity inspect`")
     sizes = anatomy.sizes
+    sizeless = {name for weight in anatomy.folds.values() for name in (weight, _bias(weight))}
     count, start = sum(sizes.values()), 0
     places: dict[str, dict[int, torch.Tensor]] = {}
     for family in anatomy.families:
         for s in family.slices:
-            if s.tensor in anatomy.parameters and s.role in ROLES[members]:
+            matters = s.tensor in anatomy.parameters and (s.role != "made" or s.tensor not in sizeless)
+            if matters and s.role in ROLES[members]:
                 length = anatomy.shapes[s.tensor][s.dim]
                 place = places.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
                 numbers = torch.arange(start, start + family.size).unsqueeze(1)
                 place[torch.from_numpy(s.positions)] = numbers.expand(s.positions.shape)
         start += family.size
     return Groups(sizes, places, anatomy.shapes)
+
+
+def _bias(weight: str) -> str:
+    """The name of a layer's bias by that of its weight."""
+    return f"{weight.removesuffix('weight')}bias"
 
 
 def _over(values: torch.Tensor, rest: list[int], *, largest: bool) -> torch.Tensor:
