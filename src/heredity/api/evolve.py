@@ -34,6 +34,7 @@ from heredity.run.front import front_of
 from heredity.run.loop import Clock, Listener, Loop
 from heredity.run.run import Run
 from heredity.run.settings import RunSettings, check_horizon, read_settings
+from heredity.run.strategy import Strategy
 from heredity.run.targets import Targets
 from heredity.store.folder import RunFolder, write_json
 from heredity.store.store import Store
@@ -124,14 +125,14 @@ def evolve(
         device=device,
     )
     # which refuses what does not fit the network
-    strategy_of(settings, examples=len(task.train), augmentation=task.augmentation, graded=task.graded)
+    _strategy(settings, task)
     if workers:
         start_fork_server()  # imports while the ancestor is exported
     graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
     check_reach(constructor, task.inputs, targets, graph)
     settings = replace(settings, graph_bytes=graph)
     # again, now that it is known what a file weighs
-    beginning = strategy_of(settings, examples=len(task.train), augmentation=task.augmentation, graded=task.graded)
+    beginning = _strategy(settings, task)
     deadline = None if budget_seconds is None else Deadline.of(budget_seconds, constructor, task)
     if deadline is not None:
         deadline.check(time.monotonic() - started)
@@ -227,6 +228,17 @@ def _offered(task: Task) -> dict[str, Any]:
     return offered if task.inputs.vocabulary is None else {**offered, "vocabulary": task.inputs.vocabulary}
 
 
+def _strategy(settings: RunSettings, task: Task, store: Store | None = None) -> Strategy:
+    """A run's strategy, told of its task; before there is a store it can only begin."""
+    return strategy_of(
+        settings,
+        examples=len(task.train),
+        augmentation=task.augmentation,
+        graded=task.graded,
+        organism=None if store is None else store.organism,
+    )
+
+
 def _new_store(folder: RunFolder) -> Store:
     """The store of a run that begins; an empty one is left by a start that was killed before it wrote `run.json`."""
     try:
@@ -272,13 +284,7 @@ def _live(
         graph_bytes=settings.graph_bytes,
         device=device,
     )
-    strategy = strategy_of(
-        settings,
-        examples=len(task.train),
-        augmentation=task.augmentation,
-        graded=task.graded,
-        organism=run.store.organism,
-    )
+    strategy = _strategy(settings, task, run.store)
     run.store.blobs.clean()
     clock = Clock(run.store, started)
 
