@@ -1,15 +1,15 @@
 """How small at equal error? Group priors beside group lasso, L2, magnitude and Torch-Pruning; families, norms, starts.
 
     python benchmarks/group_prior_peers.py [--network lenet-300-100] [--seeds 0 1 ...] [--arms ...] [--out DIR]
-                                           [--steps 2500 2500 1250] [--trials 7]
+                                           [--steps 2500 2500 1250] [--trials 7] [--tolerated 0.2]
     python benchmarks/group_prior_peers.py --pilot          # the strengths from which STRENGTHS below were chosen
     python benchmarks/group_prior_peers.py --report DIR     # the tables alone, of what is there
 
 Each arm and seed has so many trials. A trial removes a share of the weights: a training under the arm's regulariser,
 the removal, and a tuning without one, as many steps for all (of regularisers that do not know the share the first
 training is the same for all trials, and is done once). A trial is good if its validation error after the tuning is at
-most TOLERATED points above that of a clone which trains for as many steps without anything. Shares are bisected, over
-the logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same
+most `--tolerated` points above that of a clone which trains for as many steps without anything. Shares are bisected,
+over the logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same
 ancestor, but for the arm that starts at random, which learns the ancestor's steps and its own in one.
 
 L2 and group lasso are the textbook's: sums over groups of squares, and of Euclidean norms. Who goes after them is what
@@ -61,8 +61,8 @@ from heredity.variation import Founding
 from heredity.variation.operator import Organism
 from heredity.variation.removal import remove
 
-TOLERATED, SMALLEST = 0.2, 0.01
-"""Points of validation error; the least share of the weights that may stay."""
+SMALLEST = 0.01
+"""The least share of the weights that may stay."""
 
 GRID = {
     "mixture": (0.01, 0.03, 0.1, 0.3, 1.0),
@@ -117,7 +117,10 @@ ARMS: dict[str, Arm] = {
 
 
 class Job(NamedTuple):
-    """An arm with a seed; `steps` are those of the ancestor, under a regulariser, and of the tuning."""
+    """An arm with a seed; `steps` are those of the ancestor, under a regulariser, and of the tuning.
+
+    `tolerated` is in points of validation error.
+    """
 
     network: str
     seed: int
@@ -125,6 +128,7 @@ class Job(NamedTuple):
     arm: Arm
     steps: tuple[int, int, int]
     trials: int
+    tolerated: float
 
 
 class Start(NamedTuple):
@@ -142,6 +146,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--steps", type=int, nargs=3, help="of ancestor, regulariser and tuning, if not the network's")
     parser.add_argument("--trials", type=int, default=7)
+    parser.add_argument("--tolerated", type=float, default=0.2, help="points of validation error that size may cost")
     parser.add_argument("--pilot", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/group-prior-peers"))
@@ -152,7 +157,7 @@ def main() -> None:
     if not given.report:
         seeds = PILOT if given.pilot else given.seeds
         steps = tuple(given.steps or CASES[given.network].steps)
-        own = {"network": given.network, "steps": steps, "trials": given.trials}
+        own = {"network": given.network, "steps": steps, "trials": given.trials, "tolerated": given.tolerated}
         jobs = [Job(seed=seed, name=name, arm=arm, **own) for seed in seeds for name, arm in arms.items()]
         live(jobs, path, given.workers)
     report(path, pilot=given.pilot)
@@ -211,7 +216,7 @@ def trials(job: Job) -> list[dict[str, Any]]:
             print(f"{job.name} {job.seed}: {error}", flush=True)
             before = after = tuned = 1.0
             network = nn.Identity()
-        good = tuned <= start.reference + TOLERATED / 100
+        good = tuned <= start.reference + job.tolerated / 100
         low, high = (low, math.log(stays)) if good else (math.log(stays), high)
         params = sum(p.numel() for p in network.parameters())
         if good:

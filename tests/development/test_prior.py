@@ -214,3 +214,22 @@ def test_a_norm_of_ones_own(network: nn.Module, anatomy: Anatomy, tmp_path: Path
         pulls.append({name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None})
     for name, pulled in pulls[0].items():
         torch.testing.assert_close(pulls[1][name], pulled, rtol=1e-3, atol=1e-5)
+
+
+def test_each_mixture_has_its_readings(network: nn.Module, anatomy: Anatomy) -> None:
+    """Every moment tells of all groups: those of a family with its own mixture by themselves, the others together."""
+    alone = Mixture((Component(0.5, 0, 0.2), Component(0.5, 1, 0.2)))
+    further = Mixture((alone.components[0], Component(0.5, 2, 0.2)))
+    pull = Pull(GroupPrior(mixtures={"fc1": alone, "": alone}, later={"fc1": further}), anatomy, network)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for progress in (0.0, 0.5):
+        pull(progress)
+    readings = pull.finish()
+    assert [(reading.progress, reading.mixture) for reading in readings] == [
+        (progress, name) for progress in (0.0, 0.5, 1.0) for name in ("", "fc1")
+    ]
+    sizes = {"fc1": anatomy.sizes["fc1"], "": sum(anatomy.sizes.values()) - anatomy.sizes["fc1"]}
+    assert all(sum(reading.counts) == sizes[reading.mixture] for reading in readings)
+    found = [(reading.mixture, reading.setting.threshold) for reading in readings[:4] if reading.setting]
+    assert found == [("", 0.5), ("fc1", 0.5), ("", 0.5), ("fc1", 0.75)]

@@ -205,14 +205,27 @@ def test_mixtures_become_what_is_said_for_later(anatomy: Anatomy) -> None:
         assert torch.allclose(prior.penalty(groups, progress).slope(norms)[own], expected)
 
 
-def test_a_setting_is_what_all_families_share() -> None:
+def test_settings_are_of_each_mixture() -> None:
     last = Mixture((Component(0.8, 0, 0.05), Component(0.2, 2, 0.8)))
-    found = in_force(GroupPrior(mixtures={"": TWO}, later={"": last}, strength=0.3), 0.5)
-    assert found is not None
-    assert found.threshold == boundary(found.mixture)
-    assert found.strength == 0.3
-    assert in_force(GroupPrior(mixtures={"": TWO, "fc1": TWO}), 0.0) is None
-    assert in_force(GroupPrior(mixtures={"": ONE}), 0.0) is None
+    prior = GroupPrior(mixtures={"": TWO, "fc1": TWO}, later={"": last}, strength=0.3)
+    found = in_force(prior, 0.5)
+    assert {name: setting.mixture for name, setting in found.items()} == prior.mixtures_at(0.5)
+    assert found[""] != found["fc1"]
+    for setting in found.values():
+        assert (setting.threshold, setting.strength) == (boundary(setting.mixture), 0.3)
+    assert in_force(GroupPrior(mixtures={"": ONE}), 0.0) == {}
+
+
+def test_every_group_is_under_one_mixture(anatomy: Anatomy) -> None:
+    groups = groups_of(anatomy)
+    every = dict.fromkeys(anatomy.sizes, TWO)
+    for mixtures in ({"": TWO}, {"": TWO, "fc1": TWO, "conv1": TWO}, every, {"": TWO, **every}):
+        parts = GroupPrior(mixtures=mixtures).parts(groups)
+        assert torch.cat(list(parts.values())).sort().values.tolist() == list(range(groups.count))
+        assert parts.keys() <= mixtures.keys()
+        for name in parts.keys() - {""}:
+            assert parts[name].tolist() == list(range(groups.count))[groups.families[name]]
+    assert GroupPrior(share=0.5).parts(groups).keys() == {""}
 
 
 def test_a_prior_is_tailored_to_the_network_it_is_for(anatomy: Anatomy, weights: dict[str, torch.Tensor]) -> None:

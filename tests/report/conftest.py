@@ -64,16 +64,23 @@ def somebody(
     return Individual(birth, "developed", known, weights="0" * 64, seconds=1.5, elapsed=number)
 
 
-def regularised(number: int) -> Individual:
-    """Somebody whose groups parted in training: at first all had norm 1, at last 60 have none and 40 have 1.5."""
+def regularised(number: int, family: str = "") -> Individual:
+    """Somebody whose groups parted in training: at first all had norm 1, at last 60 have none and 40 have 1.5.
+
+    With a family of its own mixture, of which they are, beside one group without a boundary.
+    """
     mixture = Mixture((Component(0.4, 0.0, 0.1), Component(0.6, 1.5, 0.5)))
     early, late = (Setting(threshold, mixture, 0.1) for threshold in (1.0, 0.7))
     readings = tuple(
-        read(progress, norms, setting)
+        reading
         for progress, norms, setting in (
             (0.0, torch.ones(100), early),
             (0.5, torch.cat([torch.full((60,), 0.4), torch.full((40,), 1.2)]), late),
             (1.0, torch.cat([torch.zeros(60), torch.full((40,), 1.52)]), late),
+        )
+        for reading in (
+            read(progress, norms, setting, family),
+            *([read(progress, torch.ones(1), None)] if family else []),
         )
     )
     born = somebody(number, (0,), generation=1, val_error=0.02, params=500.0 + number)

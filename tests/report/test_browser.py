@@ -199,6 +199,20 @@ def test_norms_of_groups(opened: Open, tmp_path: Path) -> None:
             assert stays_within(page)
 
 
+def test_norms_of_groups_by_mixture(opened: Open, tmp_path: Path) -> None:
+    born = [somebody(0, val_error=0.01), regularised(1), regularised(2, "features.0")]
+    with opened(written(tmp_path, told(born)), phone=True) as page:
+        names = page.locator("#groups-controls .choice label")
+        assert names.all_inner_texts() == ["0001", "0002", "the rest", "features.0"]
+        names.nth(1).click()
+        page.wait_for_function("document.getElementById('groups-course').data.length === 1")
+        assert page.get_attribute("#groups-moment", "aria-label") == "norms of the groups of 0002: At its end"
+        names.nth(3).click()
+        page.wait_for_function("document.getElementById('groups-course').data.length === 2")
+        assert "of 0002, features.0" in (page.get_attribute("#groups-moment", "aria-label") or "")
+        assert stays_within(page)
+
+
 def test_runs_without_a_prior_do_not_speak_of_groups(opened: Open, tmp_path: Path) -> None:
     with opened(written(tmp_path, told([somebody(0, val_error=0.01)]))) as page:
         assert page.locator("#groups").count() == 0

@@ -137,13 +137,25 @@ def test_norms_of_groups_are_told_through_a_training() -> None:
     first, one = told([somebody(0, val_error=0.01), regularised(1)]).individuals
     assert first.prior is None
     assert one.prior is not None
-    assert (one.prior.share, one.prior.progress, one.prior.thresholds) == (0.6, (0.0, 0.5, 1.0), (1.0, 0.7, 0.7))
-    assert [sum(counts) for counts in one.prior.counts] == [100, 100, 100]
-    assert one.prior.counts[-1][0] == 60
-    assert len(one.prior.curves) == 3
-    unneeded, needed = one.prior.curves[-1]
+    assert (one.prior.share, one.prior.progress) == (0.6, (0.0, 0.5, 1.0))
+    (mixture,) = one.prior.mixtures
+    assert (mixture.family, mixture.thresholds) == ("", (1.0, 0.7, 0.7))
+    assert [sum(counts) for counts in mixture.counts] == [100, 100, 100]
+    assert mixture.counts[-1][0] == 60
+    assert len(mixture.curves) == 3
+    unneeded, needed = mixture.curves[-1]
     assert sum(unneeded) == pytest.approx(30, rel=0.01), "half of a Gaussian at zero, of 60 groups"
     assert sum(needed) == pytest.approx(40, rel=0.01)
+
+
+def test_families_with_mixtures_of_their_own_are_told_apart() -> None:
+    _, one = told([somebody(0, val_error=0.01), regularised(1, "features.0")]).individuals
+    assert one.prior is not None
+    assert one.prior.progress == (0.0, 0.5, 1.0)
+    own, rest = one.prior.mixtures
+    assert (own.family, own.thresholds, len(own.curves)) == ("features.0", (1.0, 0.7, 0.7), 3)
+    assert (rest.family, rest.thresholds, rest.curves) == ("", (), ())
+    assert [[sum(counts) for counts in part.counts] for part in (own, rest)] == [[100] * 3, [1] * 3]
 
 
 def test_needed_groups_may_be_of_several_components() -> None:

@@ -31,7 +31,8 @@ RENEWED = 4
 class Pull:
     """The prior of one training; called between backward and the optimiser's step, with the share that is done.
 
-    `readings` tell of norms and dial through the training. What is not trained is not pulled.
+    `readings` tell of norms and dial through the training, at every moment one for each mixture. What is not trained is
+    not pulled.
 
     Raises:
         InputError: the prior does not fit the network, or asks for a share that cannot go.
@@ -47,7 +48,8 @@ class Pull:
         self._norm: Norm | OwnNorm = prior.parameter
         self._penalty, self._strength = prior.penalty(self._groups), prior.strength
         self._dial = Dial(anatomy, prior.cost, prior.constant)
-        self._setting: Setting | None = None
+        self._parts = prior.parts(self._groups)
+        self._settings: dict[str, Setting] = {}
         self._insistence = 1.0
         self._forces: dict[str, torch.Tensor] = {}
         self._steps = 0
@@ -67,7 +69,11 @@ class Pull:
     def finish(self) -> tuple[Reading, ...]:
         """All readings, one of the end of the training among them."""
         norms = self._groups.norms(self._weights, self._norm) / self._units
-        return *self.readings, read(1.0, norms, self._setting)
+        return *self.readings, *self._read(1.0, norms)
+
+    def _read(self, progress: float, norms: torch.Tensor) -> list[Reading]:
+        """Where norms `(groups,)` are, in their units, of each mixture's groups."""
+        return [read(progress, norms[own], self._settings.get(name), name) for name, own in self._parts.items()]
 
     def _measure(self, relative: torch.Tensor | None = None) -> None:
         """Measures norms in other units from now on, if there are norms in the units so far."""
@@ -91,7 +97,7 @@ class Pull:
                 relative = norms / self._units
             if prior.kind == "mixture":
                 self._turn(progress, relative)
-            self.readings.append(read(progress, relative, self._setting))
+            self.readings += self._read(progress, relative)
         if not prior.dialled:
             self._strength = prior.strength_at(progress)
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
@@ -107,13 +113,13 @@ class Pull:
         prior = self._prior
         if prior.share is None:
             self._penalty = prior.penalty(self._groups, progress)
-            self._setting = in_force(prior, progress)
+            self._settings = in_force(prior, progress)
             return
         setting = set_by(
             replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
         )
         if progress > prior.settled and bool(((norms < setting.threshold) & (norms > ZERO)).any()):
             self._insistence *= INSISTENCE
-        self._setting = replace(setting, strength=setting.strength * self._insistence)
+        self._strength = setting.strength * self._insistence
+        self._settings = {"": replace(setting, strength=self._strength)}
         self._penalty = setting.mixture.penalty().to(norms)
-        self._strength = self._setting.strength

@@ -140,6 +140,14 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             came = f"others of {list(kinds.values())[-1] or 'all'}"
             raise InputError.of("components of the same kinds in all mixtures", came, "correct them")
 
+    def parts(self, groups: Groups) -> dict[str, torch.Tensor]:
+        """Which groups `(n,)`, by their places, a mixture is for, by its name; under "" are those without their own."""
+        places = torch.arange(groups.count, device=groups.elements.device)
+        found: dict[str, list[torch.Tensor]] = {}
+        for family, own in groups.families.items():
+            found.setdefault(family if family in self.mixtures else "", []).append(places[own])
+        return {name: torch.cat(own) for name, own in found.items()}
+
     def scales(self, groups: Groups, relative: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """`(groups,)` each: the unit of a group, and how much the group counts.
 
@@ -238,9 +246,8 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
         return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
     if prior.fitted:
         norms = prior.relative(groups, weights)
-        of = {name: norms[own] for name, own in groups.families.items()}
-        rest = torch.cat([own for name, own in of.items() if name not in prior.mixtures] or [norms])
-        mixtures = {name: fitted(of.get(name, rest), first) for name, first in prior.mixtures.items()}
+        of = {name: norms[own] for name, own in prior.parts(groups).items()}
+        mixtures = {name: fitted(of.get(name, norms), first) for name, first in prior.mixtures.items()}
         return replace(prior, mixtures=mixtures, fitted=False)
     return prior
 

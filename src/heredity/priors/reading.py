@@ -32,7 +32,7 @@ NARROWEST = 0.5
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What a dial is set to: the threshold, the two components whose boundary it is, and lambda."""
+    """What is in force: the threshold, the components whose boundary it is, and lambda."""
 
     threshold: float
     mixture: Mixture
@@ -40,32 +40,38 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """Where norms were when a share `progress` of a training was done, and what the dial was set to, if there is one.
+    """Where norms were when a share `progress` of a training was done, and what was in force, if there was a boundary.
 
-    `counts` are groups by norm, in their units: bins of equal width up to `LARGEST_NORM`, the last open above.
+    `counts` are groups by norm, in their units: bins of equal width up to `LARGEST_NORM`, the last open above. They are
+    of the groups that `mixture` is for (`GroupPrior.parts`).
     """
 
     progress: float
     counts: tuple[int, ...]
     setting: Setting | None = None
+    mixture: str = ""
 
 
 BINS, LARGEST_NORM = 60, 3.0
 
 
-def read(progress: float, norms: torch.Tensor, setting: Setting | None) -> Reading:
+def read(progress: float, norms: torch.Tensor, setting: Setting | None, mixture: str = "") -> Reading:
     """A reading of norms `(groups,)` in their units."""
     bins = (norms.detach() * (BINS / LARGEST_NORM)).long().clamp_(0, BINS - 1)
-    return Reading(progress, tuple(torch.bincount(bins, minlength=BINS).tolist()), setting)
+    return Reading(progress, tuple(torch.bincount(bins, minlength=BINS).tolist()), setting, mixture)
 
 
-def in_force(prior: GroupPrior, progress: float) -> Setting | None:
-    """What given mixtures come to at a moment; None where families have their own, or there is no boundary."""
-    mixture = prior.mixtures_at(progress).get("")
-    if mixture is None or len(prior.mixtures) > 1 or len(mixture.components) < 2:
-        return None
-    threshold = boundary(mixture)
-    return Setting(threshold, mixture, prior.strength_at(progress)) if 0 < threshold < math.inf else None
+def in_force(prior: GroupPrior, progress: float) -> dict[str, Setting]:
+    """What given mixtures come to at a moment, by their names, families' factors of lambda aside.
+
+    Those without a boundary are left out.
+    """
+    found: dict[str, Setting] = {}
+    for name, mixture in prior.mixtures_at(progress).items():
+        threshold = boundary(mixture) if len(mixture.components) > 1 else math.inf
+        if 0 < threshold < math.inf:
+            found[name] = Setting(threshold, mixture, prior.strength_at(progress))
+    return found
 
 
 def set_by(prior: GroupPrior, dial: Dial, norms: Norms) -> Setting:

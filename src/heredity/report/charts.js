@@ -297,7 +297,8 @@ if (regularised.length) {
   fill("groups-lead", `${regularised.length} trained with a prior on the norms of their groups of weights. A mixture pulls those that are not needed to zero, so that they can go without a loss.`);
   const changed = () => { captionGroups(); draws.forEach((draw) => draw()); };
   const individuals = choice("Individual", "id", regularised.map(({ id }) => [id, id]), changed, groupsView);
-  document.getElementById("groups-controls").append(individuals, momentSlider(changed));
+  const families = choice("Mixture of", "family", mixed.map((family) => [family, family || "the rest"]), changed, groupsView);
+  document.getElementById("groups-controls").append(individuals, ...(mixed.length > 1 ? [families] : []), momentSlider(changed));
   captionGroups();
   addChart(document.getElementById("groups-course"), courseFigure);
   addChart(document.getElementById("groups-moment"), momentFigure);

@@ -24,7 +24,7 @@ from heredity.export.family import outcome
 from heredity.measures import UNITS
 from heredity.measures.flops import inference_flops
 from heredity.measures.latency import PROTOCOL
-from heredity.priors.reading import BINS, LARGEST_NORM, Setting
+from heredity.priors.reading import BINS, LARGEST_NORM, Reading, Setting
 from heredity.report.genes import genes_of
 from heredity.report.loading import loading
 from heredity.report.records import (
@@ -35,6 +35,7 @@ from heredity.report.records import (
     FamilyPart,
     FixedPart,
     Generation,
+    MixturePart,
     Portrait,
     PriorPart,
     Spread,
@@ -229,13 +230,24 @@ def prior_part(individual: Individual) -> PriorPart | None:
     readings, prior = individual.readings, individual.birth.recipe.prior
     if not readings or prior is None:
         return None
-    settings = [reading.setting for reading in readings if reading.setting is not None]
-    if len(settings) < len(readings):
-        settings = []
+    by_mixture: dict[str, list[Reading]] = {}
+    for reading in readings:
+        by_mixture.setdefault(reading.mixture, []).append(reading)
     return PriorPart(
         share=prior.share,
         edges=tuple(LARGEST_NORM * (k + 1) / BINS for k in range(BINS)),
-        progress=tuple(round(reading.progress, 4) for reading in readings),
+        progress=tuple(round(reading.progress, 4) for reading in next(iter(by_mixture.values()))),
+        mixtures=tuple(mixture_part(family, own) for family, own in by_mixture.items()),
+    )
+
+
+def mixture_part(family: str, readings: Sequence[Reading]) -> MixturePart:
+    """What the page draws of one mixture."""
+    settings = [reading.setting for reading in readings if reading.setting is not None]
+    if len(settings) < len(readings):
+        settings = []
+    return MixturePart(
+        family,
         counts=tuple(reading.counts for reading in readings),
         thresholds=tuple(setting.threshold for setting in settings),
         curves=tuple(expected_counts(s, r.counts) for s, r in zip(settings, readings, strict=False)),

@@ -14,19 +14,26 @@ from heredity.run.account import Spent
 Measures = dict[str, float]
 
 
-class PriorPart(Struct, frozen=True):
-    """The norms of an individual's groups through its training: `counts` by reading, in bins that end at `edges`.
+class MixturePart(Struct, frozen=True):
+    """The norms of the groups of one mixture through a training: `counts` by reading, and by bin of norms.
 
-    `progress` are shares of the training; at each, `thresholds` are the boundary, and `curves` the components of the
-    mixture, in groups by bin, that of unneeded groups first. Both are empty where there was no mixture for all groups.
+    At each reading `thresholds` are the boundary, and `curves` the components of the mixture, in groups by bin, that of
+    unneeded groups first. Both are empty where there was no boundary. The family is "" where the mixture is for all.
     """
+
+    family: str
+    counts: tuple[tuple[int, ...], ...]
+    thresholds: tuple[float, ...] = ()
+    curves: tuple[tuple[tuple[float, ...], ...], ...] = ()
+
+
+class PriorPart(Struct, frozen=True):
+    """Norms of an individual's groups when shares `progress` of its training were done, in bins that end at `edges`."""
 
     share: float | None
     edges: tuple[float, ...]
     progress: tuple[float, ...]
-    counts: tuple[tuple[int, ...], ...]
-    thresholds: tuple[float, ...] = ()
-    curves: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    mixtures: tuple[MixturePart, ...]
 
 
 class GenePart(Struct, frozen=True):
