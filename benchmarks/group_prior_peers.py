@@ -12,8 +12,8 @@ most `--tolerated` points above that of a clone which trains for as many steps w
 over the logarithm of what stays; the smallest good network counts, and its test error is read. All begin with the same
 ancestor, but for the arm that starts at random, which learns the ancestor's steps and its own in one.
 
-L2 and group lasso are the textbook's: sums over groups of squares, and of Euclidean norms. Who goes after them is what
-`heredity.priors.prior` says of a cut, by norm and cost.
+L2 and group lasso are the textbook's: sums over groups of squares, and of Euclidean norms. Who goes after them, or
+after no regulariser, is a matter of layer-adaptive scores (LAMP), as wherever a prior knows no share.
 
 Of Torch-Pruning there are its plain magnitude pruning, and its pruner that trains for sparse groups first. Rows are in
 OUT/NETWORK.csv; arms and seeds that are there are not run again.
@@ -55,7 +55,7 @@ from heredity.executors.worker import keep_memory, prepare_process
 from heredity.measures.error import error_rate, predict
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
-from heredity.priors.prior import GroupPrior, norms_by_family, tailored
+from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
 from heredity.variation import Founding
 from heredity.variation.operator import Organism
@@ -285,9 +285,9 @@ def reduced(arm: Arm, trained: Any, share: float, shape: Sequence[int]) -> tuple
     organism, before, prior = trained
     anatomy = anatomy_of(organism.genome)
     groups = groups_of(anatomy, prior.members)
-    norms = norms_by_family(groups, prior.relative(groups, organism.tensors))
     dial = Dial(anatomy, "params")
-    return before, module_of(remove(organism, anatomy, dial.cut(norms, min(share, dial.most)).kept))
+    cut = dial.cut(prior.ranks(groups, organism.tensors), min(share, dial.most))
+    return before, module_of(remove(organism, anatomy, cut.kept))
 
 
 def grown(

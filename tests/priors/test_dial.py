@@ -14,7 +14,7 @@ from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
 from heredity.measures.size import macs, params
-from heredity.priors.dial import Dial
+from heredity.priors.dial import Dial, layer_adaptive
 from heredity.zoo import ZOO
 
 
@@ -52,6 +52,36 @@ def test_the_fewest_and_weakest_go_that_make_up_the_share(name: str, cost: str, 
     _, family, cluster = strongest_gone
     fewer = {**cut.kept, family: np.sort(np.append(cut.kept[family], cluster))}
     assert 1 - size(name, cost, body.select(fewer)) / whole < share, "one fewer is too few"
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=3), st.lists(st.just(0.0) | st.floats(1e-3, 1e3), min_size=1, max_size=30), min_size=1
+    )
+)
+def test_a_score_is_the_part_of_what_is_left_of_a_family(given: dict[str, list[float]]) -> None:
+    """Written out: of the groups of its family that are no weaker, later ones first where norms are equal."""
+    scores = layer_adaptive({name: np.array(norms) for name, norms in given.items()})
+    assert scores.keys() == given.keys()
+    for name, norms in given.items():
+        places = range(len(norms))
+        left = [sum(norms[j] ** 2 for j in places if (norms[j], j) >= (norms[i], i)) for i in places]
+        expected = [norms[i] ** 2 / left[i] if left[i] > 1e-300 else 0.0 for i in places]
+        assert scores[name].tolist() == pytest.approx(expected, rel=1e-9)
+        order = np.argsort(norms, kind="stable")
+        assert (np.diff(scores[name][order]) >= 0).all(), "within a family norms decide"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_layer_adaptive_scores_empty_no_family(share: float) -> None:
+    """Norms that hardly differ within a family, and much between them: as many are left of each that loses any."""
+    body, rng = anatomy("resnet20"), np.random.default_rng(0)
+    norms = {family: 10.0**k * rng.uniform(0.99, 1, n) for k, (family, n) in enumerate(body.sizes.items())}
+    plain = Dial(body, "params").cut(norms, share).kept
+    kept = Dial(body, "params").cut(layer_adaptive(norms), share).kept
+    assert min(len(own) for own in plain.values()) == 1
+    left = {len(own) for family, own in kept.items() if len(own) < body.sizes[family]}
+    assert max(left) - min(left) <= 1
 
 
 def test_what_is_beside_the_weights_counts_too() -> None:

@@ -11,11 +11,9 @@ from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
-from heredity.measures.expected import Cost
-from heredity.measures.size import macs, params
 from heredity.priors.boundary import boundary
 from heredity.priors.densities import DENSITIES, Family
-from heredity.priors.dial import Dial
+from heredity.priors.dial import Dial, layer_adaptive
 from heredity.priors.groups import Norm, groups_of
 from heredity.priors.mixture import Component, Mixture, fitted
 from heredity.priors.prior import GroupPrior, norms_by_family, tailored, units_of
@@ -86,21 +84,16 @@ def test_by_a_dial_nobody_is_weaker_for_partners_that_go(norm: Norm) -> None:
     assert torch.allclose(before[before > 1], after, rtol=1e-4)
 
 
-@pytest.mark.parametrize("cost", ["params", "macs", "clusters"])
-def test_with_a_dial_units_are_also_as_the_root_of_what_families_cost(
-    anatomy: Anatomy, weights: dict[str, torch.Tensor], cost: Cost
+def test_who_goes_is_a_matter_of_norms_by_a_dial_and_of_scores_without(
+    anatomy: Anatomy, weights: dict[str, torch.Tensor]
 ) -> None:
     groups = groups_of(anatomy)
-    units = units_of(groups, weights, "rms", Dial(anatomy, cost))
-    norms = norms_by_family(groups, groups.norms(weights, "rms"))
-    size = {"params": params, "macs": macs, "clusters": lambda a: sum(a.sizes.values())}[cost]
-    ratios = []
-    for name, own in norms.items():
-        saved = size(anatomy) - size(anatomy.select({name: np.array([0])}))  # all but one go
-        ratios.append((units[name] / own.mean()) ** 2 / (saved * len(own) / (len(own) - 1)))
-    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-4)
-    relative = np.concatenate([own / units[name] for name, own in norms.items()])
-    assert relative.mean() == pytest.approx(1, rel=1e-5)
+    units = units_of(groups, weights, "rms")
+    mixture, lasso = (GroupPrior(kind=kind, share=0.5, units=units) for kind in ("mixture", "group-lasso"))
+    by_norms = norms_by_family(groups, mixture.relative(groups, weights))
+    np.testing.assert_equal(mixture.ranks(groups, weights), by_norms)
+    by_scores = layer_adaptive(norms_by_family(groups, lasso.relative(groups, weights)))
+    np.testing.assert_equal(lasso.ranks(groups, weights), by_scores)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -235,7 +228,7 @@ def test_a_prior_is_tailored_to_the_network_it_is_for(anatomy: Anatomy, weights:
     assert found.units == units_of(groups, weights, "rms")
     dialled, cut = (tailored(GroupPrior(kind=kind, share=0.5), anatomy, weights) for kind in ("mixture", "l2"))
     assert getattr(dialled, "units", None) == found.units
-    assert getattr(cut, "units", None) == units_of(groups, weights, "rms", Dial(anatomy, "params"))
+    assert getattr(cut, "units", None) == found.units
     norms = groups.norms(weights, "rms") / found.scales(groups)[0]
     own = groups.families["fc1"]
     rest = torch.cat([norms[: own.start], norms[own.stop :]])

@@ -1,7 +1,8 @@
 """The dial: which groups go so that the share of a network that was asked for goes.
 
-Groups go in the order of their norms, the weakest first, each measured in the unit of its family; the strongest of
-every family stays. How many have to go follows from what the network costs without them.
+Groups go in the order of their norms, the weakest first, each measured in the unit of its family, or of layer-adaptive
+scores, which need no units; the strongest of every family stays. How many have to go follows from what the network
+costs without them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,22 @@ from heredity.errors import InputError
 from heredity.measures.expected import Cost, Sizes
 
 Norms = Mapping[str, NDArray[np.float64]]
-"""By family `(clusters,)`: the norms of its groups, in units that compare between families."""
+"""By family `(clusters,)`: the norms of its groups, in units that compare between families, or scores that do."""
+
+
+def layer_adaptive(norms: Norms) -> Norms:
+    """What of a family's squares each group holds when all weaker ones have gone (LAMP, arXiv 2010.07611).
+
+    The fewer are left the more each holds, so that no family is emptied while others are full; the strongest holds all.
+    """
+    scores: dict[str, NDArray[np.float64]] = {}
+    for name, own in norms.items():
+        order = np.argsort(own, kind="stable")
+        squares = own[order] ** 2
+        left = squares[::-1].cumsum()[::-1]
+        scores[name] = np.empty(len(own))
+        scores[name][order] = squares / np.maximum(left, np.finfo(float).tiny)
+    return scores
 
 
 @dataclass(frozen=True)
@@ -46,11 +62,6 @@ class Dial:
     def most(self) -> float:
         """The largest share that can go: all groups but one of every family."""
         return self._gone(dict.fromkeys(self._counts, 1))
-
-    @property
-    def costs(self) -> dict[str, float]:
-        """By family: the share of the cost that its groups are part of, other families being whole."""
-        return {name: self._gone({name: 0}) for name in self._counts}
 
     def check(self, share: float) -> None:
         """Refuses a share that cannot go.

@@ -29,9 +29,8 @@ back; from then on it grows while somebody below t is not at zero yet. The paten
 that they follow from the share is the reading here.
 
 The cut. Other kinds know of no share: one only says who goes at the end. Layers do not find their balance in training
-then, so that units are also as the root of what all groups of a family cost: w_g^2 is a group's share of its layer's
-squares per cost, and of two groups that mean as much to their layers the one goes that saves more. With units of means
-alone such a cut left one of a hundred units of a cheap layer (lab log, 2026-11-26).
+then, and norms in any units may leave next to nothing of a layer, so who goes is a matter of layer-adaptive scores
+(`dial.py`; lab log, 2026-11-27).
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import InputError
 from heredity.measures.expected import Cost
 from heredity.priors.densities import Family
-from heredity.priors.dial import Dial, Norms
+from heredity.priors.dial import Dial, Norms, layer_adaptive
 from heredity.priors.groups import Groups, Members, Norm, OwnNorm, check_norm, groups_of, norm_of
 from heredity.priors.mixture import Mixture, between, fitted, joined
 
@@ -170,6 +169,11 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         found = norms / self.scales(groups)[0]
         return norms / self.scales(groups, found)[0] if self.dialled else found
 
+    def ranks(self, groups: Groups, weights: Mapping[str, torch.Tensor]) -> Norms:
+        """By what groups go, the least first: norms in their units; of kinds that know no share, scores of these."""
+        norms = norms_by_family(groups, self.relative(groups, weights))
+        return norms if self.kind == "mixture" else layer_adaptive(norms)
+
     @property
     def dialled(self) -> bool:
         """Whether a share says what the mixture is."""
@@ -229,8 +233,8 @@ class Given:
 def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Tensor]) -> GroupPrior | None:
     """The prior of a network as it is born; None where nothing in it can go.
 
-    Units, unless given, are what norms are now, for a cut also what families cost. Mixtures are fitted that are to be,
-    one for all families to all norms. A share is at most what can go.
+    Units, unless given, are what norms are now. Mixtures are fitted that are to be, one for all families to all norms.
+    A share is at most what can go.
 
     Raises:
         InputError: see `GroupPrior.check`.
@@ -238,12 +242,11 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     if not anatomy.families:
         return None
     groups = groups_of(anatomy, prior.members)
-    dial = Dial(anatomy, prior.cost, prior.constant)
-    cuts = prior.share is not None and not prior.dialled
-    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.parameter, dial if cuts else None))
+    prior = replace(prior, units=prior.units or units_of(groups, weights, prior.parameter))
     prior.check(groups)
     if prior.share is not None:
-        return replace(prior, share=min(prior.share, dial.most)) if dial.most > 0 else None
+        most = Dial(anatomy, prior.cost, prior.constant).most
+        return replace(prior, share=min(prior.share, most)) if most > 0 else None
     if prior.fitted:
         norms = prior.relative(groups, weights)
         of = {name: norms[own] for name, own in prior.parts(groups).items()}
@@ -252,21 +255,11 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     return prior
 
 
-def units_of(
-    groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm, dial: Dial | None = None
-) -> dict[str, float]:
-    """By family: the mean norm of its groups, as units; those of a family without any weight are 1.
-
-    With a dial, they are also as the root of what the family costs; over all groups the mean is one unit still.
-    """
+def units_of(groups: Groups, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm) -> dict[str, float]:
+    """By family: the mean norm of its groups, as units; those of a family without any weight are 1."""
     norms = groups.norms(weights, norm)
     means = {name: float(norms[own].mean()) for name, own in groups.families.items()}
-    units = {name: mean if mean > 1e-6 else 1.0 for name, mean in means.items()}
-    if dial is None:
-        return units
-    roots = {name: math.sqrt(max(cost, 1e-6)) for name, cost in dial.costs.items()}
-    whole = sum(size / roots[name] for name, size in groups.sizes.items()) / groups.count
-    return {name: unit * roots[name] * whole for name, unit in units.items()}
+    return {name: mean if mean > 1e-6 else 1.0 for name, mean in means.items()}
 
 
 def norms_by_family(groups: Groups, norms: torch.Tensor) -> Norms:

@@ -16,7 +16,7 @@ from heredity.errors import InputError
 from heredity.priors.boundary import boundary
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
-from heredity.priors.prior import GroupPrior, norms_by_family
+from heredity.priors.prior import GroupPrior
 from heredity.variation.operator import Operator, Organism
 from heredity.variation.removal import remove
 
@@ -39,7 +39,7 @@ class Reduction(Operator, frozen=True, tag="reduction"):
         prior, anatomy = self.prior, anatomy_of(parent.genome)
         groups = groups_of(anatomy, prior.members)
         prior.check(groups)
-        norms = norms_by_family(groups, prior.relative(groups, parent.tensors))
+        norms = prior.ranks(groups, parent.tensors)
         if prior.share is not None:
             return remove(parent, anatomy, Dial(anatomy, prior.cost, prior.constant).cut(norms, prior.share).kept)
         last = prior.mixtures_at(1.0)
