@@ -344,7 +344,10 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def report(path: Path, *, pilot: bool) -> None:
-    """A line for every arm: sizes, errors, and the ratio of its sizes to the first arm's, seed by seed."""
+    """A line for every arm: sizes, errors, and the ratio of its sizes to the first arm's, seed by seed.
+
+    The first trial removes as much in every arm, so its error compares them at one size, and no bisection is in it.
+    """
     rows = rows_of(path)
     best = {(row["arm"], row["seed"]): row for row in rows if row["test_error"]}
     seeds = sorted({row["seed"] for row in rows}, key=int)
@@ -367,10 +370,11 @@ def report(path: Path, *, pilot: bool) -> None:
                 spread([100 * float(row["test_error"]) for row in found], 2),
                 spread([100 * (float(row["val_after"]) - float(row["val_before"])) for row in found], 2),
                 interval(paired),
+                spread([100 * float(row["val_tuned"]) for row in rows if (row["arm"], row["trial"]) == (name, "0")], 2),
             ]
         )
-    head = ("arm", "seeds", "weights", "test error, %", "points by the removal", f"times {names[0]}'s (95 %)")
-    print_table(head, lines)
+    ratio, first = f"times {names[0]}'s (95 %)", f"validation error at {math.sqrt(SMALLEST):.0%}, %"
+    print_table(("arm", "seeds", "weights", "test error, %", "points by the removal", ratio, first), lines)
 
 
 def spread(values: Sequence[float], digits: int) -> str:
