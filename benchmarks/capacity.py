@@ -4,8 +4,8 @@
 
 Takes the runs of `group_prior.py` in DIR, which it makes if they are not there. The clone without a prior and the
 tuned network of each share go on from where they are, by one recipe, without a prior and without a teacher. If the gap
-closes it was the training; if it stays, in the training error too, networks of this size cannot learn what the whole
-one does. Test errors are read at the end, and nothing is chosen by them.
+closes it was the training; if it stays, in the training error too, it is rather the size. Test errors are read at the
+end, and nothing is chosen by them.
 """
 
 from __future__ import annotations
