@@ -12,8 +12,6 @@ from collections.abc import Collection
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 NOBODY = 0
 """The label of elements that no cluster owns: the input, constants, what was not understood."""
@@ -118,6 +116,9 @@ class Ledger:
 
         `NOBODY` is component -1.
         """
+        from scipy.sparse import coo_array  # heavy, and needed by those alone who trace
+        from scipy.sparse.csgraph import connected_components
+
         left = np.concatenate([a for a, _ in self._joins]) if self._joins else np.zeros(0, np.int64)
         right = np.concatenate([b for _, b in self._joins]) if self._joins else np.zeros(0, np.int64)
         graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(self._count, self._count))

@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from cmaes import CatCMAwM
 from numpy.typing import NDArray
 
 from heredity.errors import InputError
@@ -36,6 +35,8 @@ class CMA(Distribution):
     """
 
     def __init__(self, space: Space, population: int, seed: int, *, sigma: float, crowded: bool) -> None:
+        from cmaes import CatCMAwM  # loads scipy.stats, for which nobody else should wait
+
         super().__init__(space, population, seed)
         if population < FEWEST:
             raise InputError.of(f"a population of at least {FEWEST} for cma", population, "raise it")

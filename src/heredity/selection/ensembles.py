@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Weights = NDArray[np.float64]
 """`(members,)`: at least 0, of sum 1."""
@@ -72,6 +71,8 @@ def convex_weights(loss: Callable[[Weights], tuple[float, NDArray[np.float64]]],
     By sequential quadratic programming (scipy's SLSQP), from equal weights. Never worse than these, whatever comes of
     that.
     """
+    from scipy.optimize import minimize  # heavy, and needed here alone
+
     equal = equal_weights(members)
     summed = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones_like(w)}
     found = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * members, constraints=summed)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import resample_poly
 
 from heredity.development.extras import library
 from heredity.errors import DataError
@@ -82,6 +81,8 @@ def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
     """A recording at another rate, low-passed where that is lower (polyphase filtering)."""
     if rate == wanted:
         return samples
+    from scipy.signal import resample_poly  # a second of loading, which only other rates need
+
     common = gcd(rate, wanted)
     return resample_poly(samples, wanted // common, rate // common).astype(np.float32)
 
