@@ -168,7 +168,12 @@ class TestInstances:
         with pytest.raises(ModelError):
             made.build()
         provide(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)))
-        assert structure_of(made.build()) == made.structure
+        assert structure_of(made.build()) == structure_of(module)
+
+    def test_networks_of_equal_tensors_are_told_apart_by_their_options(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(constructor, "_provided", {})
+        first, second = (provide(nn.Sequential(nn.Linear(3, 4), nn.LeakyReLU(slope))) for slope in (0.01, 1.0))
+        assert [made.build()[1].negative_slope for made in (first, second)] == [0.01, 1.0]
 
     def test_the_last_one_handed_over_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Networks of the same layers may still compute differently: their strides, their forward pass."""

@@ -55,12 +55,32 @@ def test_who_goes_is_said_by_a_mixture_too() -> None:
     [
         (heredity.GroupPrior(share=0.9999), "a share that can go; came 99.99 %"),
         (heredity.GroupPrior(share=0.5, strengths={"fc9": 2.0}), "strengths of families of the network; came fc9"),
+        (heredity.GroupPrior(share=1e-5), "a share that can go; came 0.001 %, where the least cluster is"),
         (heredity.GroupPrior(share=0.5, norm="nowhere.py:norm"), "a norm reference that can be imported"),
+        (heredity.GroupPrior(share=0.5, cost="bytes"), "fields of a prior .* came Invalid enum value 'bytes'"),
+        (heredity.GroupPrior(share=0.5, families="xy"), "fields of a prior .* came Expected `array`, got `str`"),
     ],
 )
 def test_what_does_not_fit_is_refused(prior: heredity.GroupPrior, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         heredity.Regulariser(network(), (1, 4, 4), prior)
+
+
+@pytest.mark.parametrize("progress", [0.2, 1.5, float("nan")])
+def test_a_progress_that_begins_anew_is_refused(progress: float) -> None:
+    prior = heredity.Regulariser(network(), (1, 4, 4), heredity.GroupPrior(share=0.5))
+    prior(0.5)
+    with pytest.raises(InputError, match=r"a progress from 0\.5, where it was, to 1; came .*all epochs"):
+        prior(progress)
+
+
+def test_a_network_is_reduced_to_itself_whoever_else_has_a_prior() -> None:
+    """Two of equal tensors, in whose loops settings are compared."""
+    slopes, priors = [0.01, 1.0], list[heredity.Regulariser]()
+    for slope in slopes:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.LeakyReLU(slope), nn.Linear(8, 3))
+        priors.append(heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.5)))
+    assert [prior.reduced().get_submodule("2").negative_slope for prior in priors] == slopes
 
 
 def test_a_prior_that_does_not_say_who_goes_reduces_nobody() -> None:

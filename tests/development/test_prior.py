@@ -10,7 +10,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.development.loop import train
-from heredity.development.prior import RENEWED, Pull
+from heredity.development.prior import MOST_INSISTENT, RENEWED, Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split
 from heredity.errors import DevelopmentError, InputError
@@ -148,6 +148,24 @@ def test_a_force_holds_for_some_steps_and_no_longer_than_a_reading(
         assert torch.allclose(found[step], held * found[0], rtol=1e-5)
     for step in (RENEWED, steps.index(0.5), steps.index(0.9)):
         assert torch.allclose(found[step], found[0], rtol=1e-4), "a norm's gradient does not depend on its size"
+
+
+@pytest.mark.parametrize(("pulled", "expected"), [(1.0, MOST_INSISTENT), (0.0, 1.0)])
+def test_lambda_grows_with_those_who_are_late_but_not_for_ever(
+    network: nn.Module, anatomy: Anatomy, pulled: float, expected: float
+) -> None:
+    """Nobody moves here, as nobody takes a step; who is not to be pulled at all is not waited for."""
+    prior = GroupPrior(share=0.5, settled=0.1, strengths=dict.fromkeys(anatomy.sizes, pulled))
+    pull = Pull(prior, anatomy, network)
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    for step in range(100):
+        pull(step / 100)
+    first, last = (reading.setting for reading in (pull.readings[0], pull.readings[-1]))
+    assert first is not None
+    assert last is not None
+    grown = last.strength / last.mixture.components[0].scale ** 2
+    assert grown / (first.strength / first.mixture.components[0].scale ** 2) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])

@@ -8,7 +8,7 @@ import torch
 from hypothesis import assume, given
 
 from heredity.errors import InputError
-from heredity.priors.boundary import boundary, log_odds_for
+from heredity.priors.boundary import boundary, log_odds_for, parts_sides
 from heredity.priors.densities import DENSITIES, Family
 from heredity.priors.mixture import Component, Mixture
 
@@ -49,6 +49,19 @@ def test_the_boundary_is_brute_forces(mixture: Mixture) -> None:
     assume(decided and not 10 * margin > found > 0)  # a turn between two looks of either, or sides that hardly differ
     assume(not far(mixture) < found < math.inf)  # beyond what brute force looks at
     assert found == pytest.approx(expected, abs=2 * margin) if expected < math.inf else found == math.inf
+
+
+def test_components_that_all_have_their_mode_at_zero() -> None:
+    mixture = Mixture((Component(0.412, 0, 0.121), Component(0.447, 0, 0.0226, "logistic"), Component(0.141, 0, 1.61)))
+    assert boundary(mixture) == pytest.approx(brute_force(mixture), abs=0.005)
+    assert boundary(mixture) > 0.3
+
+
+def test_sides_that_are_one() -> None:
+    needed = Mixture((Component(0.001, 0, 1), Component(0.999, 1, 0.3)))
+    unneeded = Mixture((Component(0.999, 0, 5), Component(0.001, 0.1, 1)))
+    parted = Mixture((Component(0.5, 0, 0.3), Component(0.5, 1, 0.3)))
+    assert [parts_sides(mixture) for mixture in (needed, unneeded, parted)] == [False, False, True]
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.2, 3), st.floats(0.05, 1))

@@ -107,7 +107,7 @@ def test_a_share_of_less_than_a_cluster_is_refused() -> None:
     body = trace(nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.ReLU(), nn.Linear(3, 10)), InputForm((1, 8, 8)))
     dial = Dial(body, "params")
     with pytest.raises(
-        InputError, match=r"a share that can go; came 10.0%, where the least cluster is 31.9%; ask for 32 %"
+        InputError, match=r"a share that can go; came 10 %, where the least cluster is 31.91 %; ask for 32 %"
     ):
         dial.check_fine(0.1)
     dial.check_fine(0.2)

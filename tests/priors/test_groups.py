@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.inputs import InputForm
 from heredity.anatomy.trace import trace
 from heredity.errors import InputError
-from heredity.priors.groups import ROLES, SMOOTH, Groups, Members, Norm, OwnNorm, groups_of
+from heredity.priors.groups import ROLES, SMOOTH, Groups, Members, Norm, OwnNorm, groups_of, norm_of
 from heredity.zoo import ZOO
 
 Weights = dict[str, torch.Tensor]
@@ -150,6 +151,36 @@ def test_a_norm_of_the_wrong_shape_is_refused() -> None:
     weights = {name: torch.randn(anatomy.shapes[name]) for name in anatomy.parameters}
     with pytest.raises(InputError, match=r"a norm that makes \(groups,\) of \(groups, n\); came \(6, 2\)"):
         groups_of(anatomy).norms(weights, lambda values: values[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("body", "came"),
+    [
+        ("raise ValueError('oh no')", "ValueError: oh no"),
+        ("return 3.0", "3.0"),
+        ("return values.detach().norm(dim=1)", r"tensor\("),
+        ("return values.sum(1) / 0", r"tensor\(\[inf"),
+        ("return values", r"tensor\("),
+    ],
+)
+def test_a_norm_of_ones_own_is_tried_out(tmp_path: Path, body: str, came: str) -> None:
+    (tmp_path / "norms.py").write_text(f"def own(values):\n    {body}\n")
+    with pytest.raises(InputError, match=rf"differentiable, finite numbers \(3,\) of weights \(3, 4\); came {came}"):
+        norm_of(f"{tmp_path / 'norms.py'}:own")
+
+
+def test_a_family_without_such_weights_is_refused() -> None:
+    layers = (
+        nn.Conv2d(1, 4, 3, bias=False),
+        nn.BatchNorm2d(4, affine=False),
+        nn.ReLU(),
+        nn.Conv2d(4, 2, 6),
+        nn.Flatten(),
+    )
+    anatomy = trace(nn.Sequential(*layers), InputForm((1, 8, 8)))
+    with pytest.raises(InputError, match="rows of all families; came none in family 0; choose clusters"):
+        groups_of(anatomy, "rows")
+    assert groups_of(anatomy, "clusters").elements.tolist() == [72.0] * 4
 
 
 def test_families_lie_one_after_the_other() -> None:

@@ -221,6 +221,29 @@ def test_every_group_is_under_one_mixture(anatomy: Anatomy) -> None:
     assert GroupPrior(share=0.5).parts(groups).keys() == {""}
 
 
+def test_norms_of_one_kind_leave_a_mixture_as_it_is(anatomy: Anatomy, weights: dict[str, torch.Tensor]) -> None:
+    """From a needed component with next to nothing, all groups are the other's."""
+    first = Mixture((Component(0.5, 0, 2.0), Component(0.5, 0.0, 0.001)))
+    found = tailored(GroupPrior(mixtures={"": first}, fitted=True), anatomy, weights)
+    norms = GroupPrior().relative(groups_of(anatomy), weights)
+    assert found is not None
+    assert found.mixtures == {"": first}, fitted(norms, first)
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        (GroupPrior(), 0.1),
+        (GroupPrior(kind="l2"), 1e-3),
+        (GroupPrior(kind="group-lasso", sized=True), 3e-5),
+        (GroupPrior(kind="l2", strength=0.5), 0.5),
+        (GroupPrior(kind="l2", strength_end=0.5), 0.2505),
+    ],
+)
+def test_lambda_is_what_is_usual_of_its_kind_unless_given(prior: GroupPrior, expected: float) -> None:
+    assert prior.strength_at(0.5) == pytest.approx(expected)
+
+
 def test_a_prior_is_tailored_to_the_network_it_is_for(anatomy: Anatomy, weights: dict[str, torch.Tensor]) -> None:
     groups = groups_of(anatomy)
     found = tailored(GroupPrior(mixtures={"": TWO, "fc1": TWO}, fitted=True), anatomy, weights)

@@ -14,6 +14,7 @@ from heredity.variation import Cloning, Founding, Reduction
 
 TWO = Mixture((Component(0.5, 0.0, 0.3), Component(0.5, 1.0, 0.3)))
 ONE = Mixture((Component(1.0, 0.0, 0.3),))
+NOBODY = Mixture((Component(0.001, 0.0, 1.0), Component(0.999, 1.0, 0.3)))
 SHORT = {"steps": (20, 10, 10)}
 
 
@@ -72,9 +73,10 @@ def test_a_share_that_cannot_go_is_refused_before_anybody_is_born() -> None:
         GroupPruning(setting, GroupPruningSettings(shares=(0.5, 0.999)))
 
 
-def test_a_ladder_goes_no_lower_than_the_network_can() -> None:
-    reduced = lived(rungs=2, smallest=1e-4, generations=3)[2][0]
-    assert set(reduced[-1].genome.sizes.values()) == {1}
+def test_a_smallest_that_cannot_be_is_refused_before_anybody_is_born() -> None:
+    setting = sample_setting("generations", Life())
+    with pytest.raises(InputError, match=r"a share that can go; came 99\.99 %.*ask for 99\.\d % or less"):
+        GroupPruning(setting, GroupPruningSettings(smallest=1e-4))
 
 
 def test_later_rounds_begin_with_the_next_larger_member() -> None:
@@ -112,6 +114,19 @@ def test_a_ceiling_on_bytes_is_kept_whatever_is_traded(cost: str) -> None:
 def test_of_two_ceilings_the_tighter_one_counts() -> None:
     last = ladder("generations", "params", Targets(max_params=15_000, max_macs=18_000))[-1]
     assert 15_000 < last.measures["macs"] <= 18_000
+
+
+def test_a_ceiling_above_the_ancestor_asks_for_nothing() -> None:
+    without, above = (ladder("generations", "params", targets) for targets in (None, Targets(max_params=1e9)))
+    assert [one.birth.genome for one in above] == [one.birth.genome for one in without]
+
+
+def test_a_ceiling_of_another_measure_than_the_priors_is_refused() -> None:
+    setting = Setting(**vars(sample_setting("generations", Life())) | {"targets": Targets(max_params=15_000)})
+    with pytest.raises(
+        InputError, match=r"a ceiling of macs, as prior\.cost says; came one of params; leave prior\.cost"
+    ):
+        GroupPruning(setting, GroupPruningSettings(prior=GroupPrior(cost="macs")))
 
 
 @pytest.mark.parametrize("cost", ["params", "macs", "bytes"])
@@ -182,6 +197,10 @@ def test_a_prior_that_does_not_fit_is_refused_before_anybody_is_born() -> None:
         ({"steps": (1, 0, 1)}, "steps of at least 1"),
         ({"prior": GroupPrior(share=0.5)}, "the shares of a ladder; came a prior with a share or a constant"),
         ({"prior": GroupPrior(mixtures={"": ONE})}, "a mixture of two components or more; came one"),
+        (
+            {"prior": GroupPrior(mixtures={"": NOBODY})},
+            "a boundary above 0, and finite, of the mixture for all families",
+        ),
         ({"prior": GroupPrior(mixtures={"": TWO}), "shares": (0.5,)}, "either shares or a prior's mixtures; came both"),
     ],
 )

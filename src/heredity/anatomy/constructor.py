@@ -16,7 +16,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import torch
@@ -36,7 +36,7 @@ class Constructor(Struct, frozen=True):
     """Plain data that rebuilds the ancestor's module.
 
     `source` is the digest of the file that a `file.py:callable` came from, `structure` that of the module's layers and
-    shapes: a module that comes out differently is refused.
+    shapes, and of the options of one that was handed over: a module that comes out differently is refused.
     """
 
     reference: str
@@ -122,8 +122,11 @@ def varied(constructor: Constructor, keywords: Mapping[str, Any]) -> Constructor
 
 
 def provide(module: nn.Module) -> Constructor:
-    """Remember a module handed over in Python, in this process, and give the constructor that builds copies of it."""
-    structure = structure_of(module)
+    """Remember a module handed over in Python, in this process, and give the constructor that builds copies of it.
+
+    Two that differ in a stride or a slope, which no tensor shows, are two: options count in its structure.
+    """
+    structure = _digest([structure_of(module), *_options(module)])
     _provided[structure] = module
     return Constructor(INSTANCE, {}, structure)
 
@@ -140,7 +143,28 @@ def structure_of(module: nn.Module) -> str:
     """Digest of a module's layer types, and of its tensors' names and shapes."""
     layers = [f"{name}:{type(m).__name__}" for name, m in module.named_modules()]
     tensors = [f"{name}:{tuple(t.shape)}" for name, t in (*module.named_parameters(), *module.named_buffers())]
-    return hashlib.sha256("\n".join(layers + tensors).encode()).hexdigest()[:16]
+    return _digest(layers + tensors)
+
+
+def _options(module: nn.Module) -> list[str]:
+    """What its layers have been told beside shapes: the plain attributes of each."""
+    return [
+        f"{name}.{option}={value!r}"
+        for name, layer in module.named_modules()
+        for option, value in sorted(vars(layer).items())
+        if option != "training" and not option.startswith("_") and _is_plain(value)
+    ]
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is written alike in every process: a number, a word, or a tuple of such."""
+    if isinstance(value, tuple):
+        return all(_is_plain(one) for one in cast("tuple[object, ...]", value))
+    return isinstance(value, bool | int | float | str)
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def find_model(reference: str) -> tuple[str, Callable[..., nn.Module], str]:

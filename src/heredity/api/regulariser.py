@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
+import msgspec
 from torch import nn
 
 from heredity.anatomy.body import ancestor, build
@@ -46,21 +47,28 @@ class Regulariser:
         form = inputs if isinstance(inputs, InputForm) else InputForm(tuple(inputs))
         self._network = network
         self._first = ancestor(provide(copy.deepcopy(network).cpu()), form)
-        anatomy = self._first.anatomy
+        anatomy, prior = self._first.anatomy, _plain(prior)
         prior.check(groups_of(anatomy, prior.members))
         if prior.share is not None:
-            Dial(anatomy, prior.cost, prior.constant).check(prior.share)
+            dial = Dial(anatomy, prior.cost, prior.constant)
+            dial.check(prior.share)
+            dial.check_fine(prior.share)
         own = tailored(prior, anatomy, self._organism().tensors)
         if own is None:
             raise InputError.of("a network in which something can go", "none", "see `heredity inspect`")
-        self._prior, self._pull = own, Pull(own, anatomy, network)
+        self._prior, self._pull, self._progress = own, Pull(own, anatomy, network), 0.0
 
     def __call__(self, progress: float) -> None:
-        """Adds to the gradients; `progress` in [0, 1) is the share of the training that is done.
+        """Adds to the gradients; `progress` in [0, 1] is the share of the training that is done, which only grows.
 
         Raises:
             DevelopmentError: weights are not finite.
+            InputError: the progress is no such share.
         """
+        if not self._progress <= progress <= 1:
+            remedy = "give the share of the whole training, all epochs, that is done"
+            raise InputError.of(f"a progress from {self._progress:g}, where it was, to 1", progress, remedy)
+        self._progress = progress
         self._pull(progress)
 
     def reduced(self) -> nn.Module:
@@ -76,3 +84,16 @@ class Regulariser:
     def _organism(self) -> Organism:
         tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors_of(self._network).items()}
         return Organism(self._first.genome, tensors)
+
+
+def _plain(prior: GroupPrior) -> GroupPrior:
+    """The prior, whose fields are looked at as those of a setting are.
+
+    Raises:
+        InputError: one is of the wrong type, or none that it can be.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(prior), GroupPrior)
+    except (TypeError, msgspec.ValidationError) as error:
+        remedy = "correct it; a norm of your own is given by its reference, FILE.py:NAME"
+        raise InputError.of("fields of a prior as `GroupPrior` has them", error, remedy) from error

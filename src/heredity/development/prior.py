@@ -20,8 +20,9 @@ from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, s
 ZERO = 0.01
 """A norm, in its family's unit, at which a group can go and nobody notices."""
 
-INSISTENCE = 2.0
-"""By what lambda grows from one reading to the next while somebody who has to go is not at zero."""
+INSISTENCE, MOST_INSISTENT = 2.0, 16.0
+"""By what lambda grows from one reading to the next while somebody who has to go is not at zero, and at most in all.
+Where all can be pulled to zero, 8 was enough; where some cannot, more would harm all others (lab log, 2026-11-27)."""
 
 RENEWED = 4
 """Steps for which a force holds. Norms change little meanwhile; found at every step, forces made a step of
@@ -46,7 +47,7 @@ class Pull:
         self._weights = dict(network.named_parameters())
         self._measure()
         self._norm: Norm | OwnNorm = prior.parameter
-        self._penalty, self._strength = prior.penalty(self._groups), prior.strength
+        self._penalty, self._strength = prior.penalty(self._groups), prior.strength_at(0.0)
         self._dial = Dial(anatomy, prior.cost, prior.constant)
         self._parts = prior.parts(self._groups)
         self._settings: dict[str, Setting] = {}
@@ -118,8 +119,9 @@ class Pull:
         setting = set_by(
             replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
         )
-        if progress > prior.settled and bool(((norms < setting.threshold) & (norms > ZERO)).any()):
-            self._insistence *= INSISTENCE
+        late = (norms < setting.threshold) & (norms > ZERO) & (self._counts > 0)  # who is not pulled at all is not late
+        if progress > prior.settled and bool(late.any()):
+            self._insistence = min(self._insistence * INSISTENCE, MOST_INSISTENT)
         self._strength = setting.strength * self._insistence
         self._settings = {"": replace(setting, strength=self._strength)}
         self._penalty = setting.mixture.penalty().to(norms)

@@ -43,6 +43,15 @@ def boundary(mixture: Mixture) -> float:
     return math.inf if float(_lead(mixture, torch.zeros(1, dtype=torch.float64))) > 0 else 0.0
 
 
+def parts_sides(mixture: Mixture) -> bool:
+    """Whether there are norms on either side: the boundary is neither 0 nor infinite.
+
+    Raises:
+        InputError: one component has no other side.
+    """
+    return 0 < boundary(mixture) < math.inf
+
+
 def log_odds_for(threshold: float, first: Component, second: Component) -> float:
     """ln(alpha_1 / alpha_2) of two components with which their boundary lies at `threshold`.
 
@@ -81,10 +90,11 @@ def _bisected(mixture: Mixture) -> float | None:
     """The last norm at which the lead falls below 0."""
     top = max(component.mean for component in mixture.components[1:])
     far = max(component.mean + FAR * component.scale for component in mixture.components)
+    near = min(component.scale for component in mixture.components) / STEPS
     grid = torch.cat(
         [
             torch.linspace(0, top, STEPS + 1, dtype=torch.float64),
-            torch.logspace(math.log10(top or far / FAR), math.log10(far), STEPS + 1, dtype=torch.float64)[1:],
+            torch.logspace(math.log10(top or near), math.log10(far), STEPS + 1, dtype=torch.float64)[1:],
         ]
     )
     leads = _lead(mixture, grid) > 0

@@ -83,7 +83,7 @@ class Dial:
         """
         least = min((self._gone({name: n - 1}) for name, n in self._counts.items() if n > 1), default=0.0)
         if share < least / 2:
-            came = f"{share:.1%}, where the least cluster is {least:.1%}"
+            came = f"{100 * share:.4g} %, where the least cluster is {100 * least:.4g} %"
             raise InputError.of("a share that can go", came, f"ask for {math.ceil(1000 * least) / 10:g} % or more")
 
     def cut(self, norms: Norms, share: float) -> Cut:

@@ -59,10 +59,28 @@ def norm_of(name: str) -> Norm | OwnNorm:
     """A norm by its name, or a user's own by its reference, `file.py:function` or `package.module:function`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it fails at a trial.
     """
     check_norm(name)
-    return cast("Norm", name) if ":" not in name else resolve(name, "norm", {})[0]
+    if ":" not in name:
+        return cast("Norm", name)
+    own: OwnNorm = resolve(name, "norm", {})[0]
+    _try_out(own, name)
+    return own
+
+
+def _try_out(norm: Callable[[torch.Tensor], object], name: str) -> None:
+    expected = f"norm {name} to make differentiable, finite numbers (3,) of weights (3, 4)"
+    try:
+        found = norm(torch.linspace(0.1, 1.2, 12).reshape(3, 4).requires_grad_())
+    except Exception as error:
+        raise InputError.of(expected, f"{type(error).__name__}: {error}", "correct the function") from error
+    if (
+        not isinstance(found, torch.Tensor)
+        or (found.shape, found.requires_grad) != ((3,), True)
+        or not bool(found.isfinite().all())
+    ):
+        raise InputError.of(expected, found, "correct the function")
 
 
 class Part(NamedTuple):
@@ -254,6 +272,7 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     sizeless = {name for weight in anatomy.folds.values() for name in (weight, _bias(weight))}
     count, start = sum(sizes.values()), 0
     places: dict[str, dict[int, torch.Tensor]] = {}
+    weighed: set[str] = set()
     for family in anatomy.families:
         for s in family.slices:
             matters = s.tensor in anatomy.parameters and (s.role != "made" or s.tensor not in sizeless)
@@ -262,7 +281,11 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
                 place = places.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
                 numbers = torch.arange(start, start + family.size).unsqueeze(1)
                 place[torch.from_numpy(s.positions)] = numbers.expand(s.positions.shape)
+                weighed.add(family.name)
         start += family.size
+    if empty := [name for name in sizes if name not in weighed]:
+        remedy = "train its weights" if members == "clusters" else "choose clusters"
+        raise InputError.of(f"{members} of all families", f"none in family {empty[0]}", remedy)
     return Groups(sizes, places, anatomy.shapes)
 
 

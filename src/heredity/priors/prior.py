@@ -47,12 +47,19 @@ from msgspec.structs import replace
 from heredity.anatomy.anatomy import Anatomy
 from heredity.errors import InputError
 from heredity.measures.expected import Cost
+from heredity.priors.boundary import parts_sides
 from heredity.priors.densities import Family
 from heredity.priors.dial import Dial, Norms, layer_adaptive
 from heredity.priors.groups import Groups, Members, Norm, OwnNorm, check_norm, groups_of, norm_of
 from heredity.priors.mixture import Mixture, between, fitted, joined
 
 Kind = Literal["mixture", "l2", "group-lasso"]
+
+USUAL = {"mixture": 0.1, "l2": 1e-3, "group-lasso": 1e-3}
+"""By kind: lambda, where none is given; `USUAL_SIZED` that of group lasso by sizes. From a pilot on `lenet-300-100`
+(lab log, 2026-11-26)."""
+
+USUAL_SIZED = 3e-5
 
 LEAST = 1e-4
 """Of a group's weights, the least share that counts as living."""
@@ -61,8 +68,9 @@ LEAST = 1e-4
 class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the file's head; recorded with the recipe that it is part of.
 
-    lambda is `strength`, which becomes evenly `strength_end` by the end of a training if that is given, times that
-    family's of `strengths`. `norm` is one of `groups.Norm`, or a function's reference (`groups.norm_of`).
+    lambda is `strength`, unless given what is `USUAL`, which becomes evenly `strength_end` by the end of a training if
+    that is given, times that family's of `strengths`. `norm` is one of `groups.Norm`, or a function's reference
+    (`groups.norm_of`).
 
     A mixture is given as `mixtures` ("" for all families, or by family), or as a `share` to remove, of `cost`, where
     `constant` is what counts beside (the bytes of a graph); `families` are the components' where a share is given. What
@@ -73,7 +81,7 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind = "mixture"
     members: Members = "clusters"
     norm: str = "rms"
-    strength: float = 0.1
+    strength: float | None = None
     strength_end: float | None = None
     strengths: dict[str, float] = {}
     sized: bool = False
@@ -190,8 +198,11 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def strength_at(self, progress: float) -> float:
         """lambda, families' factors aside, when this share of a training is done."""
-        end = self.strength if self.strength_end is None else self.strength_end
-        return self.strength + progress * (end - self.strength)
+        first = self.strength
+        if first is None:
+            first = USUAL_SIZED if self.sized else USUAL[self.kind]
+        end = first if self.strength_end is None else self.strength_end
+        return first + progress * (end - first)
 
     def mixtures_at(self, progress: float) -> dict[str, Mixture]:
         """The mixtures in force when this share of a training is done."""
@@ -233,8 +244,9 @@ class Given:
 def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Tensor]) -> GroupPrior | None:
     """The prior of a network as it is born; None where nothing in it can go.
 
-    Units, unless given, are what norms are now. Mixtures are fitted that are to be, one for all families to all norms.
-    A share is at most what can go.
+    Units, unless given, are what norms are now. Mixtures are fitted that are to be, one for all families to all norms;
+    where norms are all of one kind, so that what is found parts nobody, they stay as given. A share is at most what can
+    go.
 
     Raises:
         InputError: see `GroupPrior.check`.
@@ -250,7 +262,11 @@ def tailored(prior: GroupPrior, anatomy: Anatomy, weights: Mapping[str, torch.Te
     if prior.fitted:
         norms = prior.relative(groups, weights)
         of = {name: norms[own] for name, own in prior.parts(groups).items()}
-        mixtures = {name: fitted(of.get(name, norms), first) for name, first in prior.mixtures.items()}
+        found = {name: fitted(of.get(name, norms), first) for name, first in prior.mixtures.items()}
+        mixtures = {
+            name: own if len(own.components) < 2 or parts_sides(own) else prior.mixtures[name]
+            for name, own in found.items()
+        }
         return replace(prior, mixtures=mixtures, fitted=False)
     return prior
 

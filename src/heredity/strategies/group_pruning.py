@@ -33,7 +33,7 @@ from heredity.errors import InputError
 from heredity.measures import sizes_of
 from heredity.measures.expected import Cost
 from heredity.measures.size import macs
-from heredity.priors.boundary import boundary
+from heredity.priors.boundary import boundary, parts_sides
 from heredity.priors.dial import Dial
 from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive
@@ -93,8 +93,10 @@ class GroupPruningSettings(msgspec.Struct, frozen=True):
         if self.prior.share is not None or self.prior.constant:
             came = "a prior with a share or a constant of its own"
             raise InputError.of("the shares of a ladder", came, "give shares instead")
-        for mixture in (*self.prior.mixtures.values(), *self.prior.later.values()):
-            boundary(mixture)  # which refuses one that has none
+        for name, mixture in (*self.prior.mixtures.items(), *self.prior.later.items()):
+            if not parts_sides(mixture):
+                expected = f"a boundary above 0, and finite, of the mixture for {name or 'all families'}"
+                raise InputError.of(expected, f"{boundary(mixture):g}", "change the mixture")
         if self.prior.mixtures and self.shares:
             raise InputError.of("either shares or a prior's mixtures", "both", "leave one out")
         for share in self.shares:
@@ -155,11 +157,17 @@ class GroupPruning(Strategy):
         """The measure of which rungs are shares: the prior's own, or what is traded.
 
         Without shares, the one whose ceiling is the least share of these sizes. Latency is none: MACs stand for it.
+
+        Raises:
+            InputError: the prior's own is another than that of the ceilings, which no rung would lead to.
         """
         setting, own = self._setting, self._settings.prior.cost
-        if own != GroupPrior().cost:
-            return own
         asked = {name: ceiling / sizes[name] for name, ceiling in setting.targets.ceilings.items() if name in sizes}
+        if own != GroupPrior().cost:
+            if asked and own not in asked and not self._settings.shares:
+                expected, came = f"a ceiling of {own}, as prior.cost says", f"one of {next(iter(asked))}"
+                raise InputError.of(expected, came, "leave prior.cost out, or give shares")
+            return own
         if asked and not self._settings.shares:
             return min(asked, key=lambda name: asked[name])
         return "macs" if setting.cost == "latency_ms" else setting.cost
@@ -170,9 +178,11 @@ class GroupPruning(Strategy):
         Raises:
             InputError: so it is.
         """
+        dial, smallest = Dial(anatomy, self._cost, self._constant), self._settings.smallest
         if not self._settings.shares:
+            if smallest != GroupPruningSettings().smallest:  # which nobody has asked for
+                dial.check(1 - smallest)
             return
-        dial = Dial(anatomy, self._cost, self._constant)
         for share in self._settings.shares:
             dial.check(share)
             dial.check_fine(share)
@@ -208,7 +218,9 @@ class GroupPruning(Strategy):
         if settings.shares:
             return [whole * (1 - share) for share in sorted(settings.shares)]
         ceiling = self._setting.targets.ceilings.get(self._measure)
-        last = whole * settings.smallest if ceiling is None else min(ceiling, whole * APART)
+        if ceiling is None or ceiling >= whole:  # one above the ancestor asks for nothing
+            ceiling = whole * settings.smallest
+        last = min(ceiling, whole * APART)
         return [whole * (last / whole) ** (k / settings.rungs) for k in range(1, settings.rungs + 1)]
 
     def _regularised(self) -> list[Plan]:
