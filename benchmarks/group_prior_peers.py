@@ -16,7 +16,7 @@ L2 and group lasso are the textbook's: sums over groups of squares, and of Eucli
 after no regulariser, is a matter of layer-adaptive scores (LAMP), as wherever a prior knows no share.
 
 Of Torch-Pruning there are its plain magnitude pruning, and its pruner that trains for sparse groups first. Rows are in
-OUT/NETWORK.csv; arms and seeds that are there are not run again.
+OUT/NETWORK.csv; arms and seeds that are there are not run again, and rows by another protocol are refused.
 """
 
 from __future__ import annotations
@@ -130,6 +130,11 @@ class Job(NamedTuple):
     trials: int
     tolerated: float
 
+    @property
+    def protocol(self) -> str:
+        """What makes rows comparable, in words."""
+        return f"{'-'.join(map(str, self.steps))} steps, {self.trials} trials, {self.tolerated:g} points"
+
 
 class Start(NamedTuple):
     """What all arms of a seed have in common: the data, the trained ancestor, and the error to be kept."""
@@ -171,8 +176,15 @@ def of_pilot() -> dict[str, Arm]:
 
 
 def live(jobs: Sequence[Job], path: Path, workers: int) -> None:
-    """Runs what is not there yet; a row for every trial."""
-    done = {(row["arm"], int(row["seed"])) for row in rows_of(path)}
+    """Runs what is not there yet; a row for every trial.
+
+    Raises:
+        SystemExit: there are rows by another protocol.
+    """
+    rows = rows_of(path)
+    if others := {row["protocol"] for row in rows} - {jobs[0].protocol}:
+        raise SystemExit(f"expected rows of {jobs[0].protocol} in {path}; came {min(others)}; give another --out")
+    done = {(row["arm"], int(row["seed"])) for row in rows}
     left = [job for job in jobs if (job.name, job.seed) not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
@@ -224,6 +236,7 @@ def trials(job: Job) -> list[dict[str, Any]]:
         rows.append(
             {
                 "network": job.network,
+                "protocol": job.protocol,
                 "arm": job.name,
                 "seed": job.seed,
                 "trial": number,
