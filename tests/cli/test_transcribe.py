@@ -65,6 +65,15 @@ def test_wrong_input_is_one_line(
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "wrong.wav" in ended.err
     assert word in ended.err
+    assert "object at 0x" not in ended.err
+
+
+def test_files_behind_one_that_cannot_be_heard_are_transcribed(
+    run: Path, said: Path, heredity: Heredity, tmp_path: Path
+) -> None:
+    code, out, err = heredity("transcribe", run, tmp_path / "none.wav", said)
+    assert (code, out) == (2, f"{said}: three zero two one\n")
+    assert err == f"heredity: expected a recording in {tmp_path / 'none.wav'}; came no such file; check the path\n"
 
 
 def test_a_member_of_a_member_is_refused(run: Path, said: Path, heredity: Heredity) -> None:

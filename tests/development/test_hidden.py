@@ -14,7 +14,7 @@ from heredity.development.hidden import Features, Projection, check_positions, l
 from heredity.development.loop import train
 from heredity.development.recipe import Culture, Recipe
 from heredity.development.task import Split
-from heredity.errors import InputError
+from heredity.errors import DevelopmentError, InputError
 from heredity.testing.refusals import expect_one_line
 from heredity.zoo import ZOO
 
@@ -86,18 +86,18 @@ def test_networks_without_one_last_layer_are_refused() -> None:
     borrowed = Borrowed()
     features = Features(borrowed, trace(borrowed, FORM))
     borrowed(torch.rand(2, 6))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(DevelopmentError) as caught:
         _ = features.read
     expect_one_line(caught, "calls the layer", "culture.hidden")
 
 
 def test_positions_that_do_not_correspond_are_refused() -> None:
     check_positions([torch.rand(2, 5, 3), torch.rand(2, 5, 4)])
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(DevelopmentError) as caught:
         check_positions([torch.rand(2, 5, 3), torch.rand(2, 3), torch.rand(2, 4, 5, 3)])
     expect_one_line(caught, "the same positions", "5 and one and 4 x 5", "culture.hidden")
     student = network()
-    with pytest.raises(InputError, match="the same positions"):
+    with pytest.raises(DevelopmentError, match="the same positions"):
         Projection(student, trace(student, FORM), SPLIT.inputs[:1], torch.rand(1, 7, 4), seed=0)
 
 

@@ -52,6 +52,9 @@ def test_a_network_that_cannot_be_built_says_so() -> None:
         ({"model.n_classes": "8..9"}, "to be a keyword of tdnn"),
         ({"recipe.steps": "8..9"}, "to be a part of the recipe"),
         ({"recipe.culture.tau": "8..9"}, "part of culture; came none such; .*temperature"),
+        ({"recipe.other.momentum": "0..0.9"}, "to be a part of the recipe; came none such"),
+        ({"model.width": "0..99 log"}, "bounds above 0 of gene model.width"),
+        ({"model.width": "9..1e400"}, "bounds of gene model.width that are finite; came 9..inf"),
         ({"width": "8..9"}, "something that genes may say; came none such; .*initial_scale"),
         ({"recipe.batch_size": "0..64"}, "gene recipe.batch_size cannot be 0: expected a batch size"),
         (

@@ -54,7 +54,7 @@ def test_choices_come_back(value: int | str) -> None:
         (Real(0.5, 0.1), "the lower one first; came 0.5..0.1"),
         (Real(0, 1, "log"), "above 0 of gene model.x, which is on a scale of logarithms; came 0..1"),
         (Integer(-2, 8, "log"), "above 0 of gene model.x"),
-        (Real(0, float("inf")), "the lower one first"),
+        (Real(0, float("inf")), "that are finite; came 0..inf; give numbers"),
         (Choice(()), "values of gene model.x; came none"),
         (Choice((1, True, 1.0)), "different values of gene model.x"),
         (Choice(("a", "a")), "different values of gene model.x"),

@@ -43,6 +43,12 @@ def test_names_come_whole_or_part_by_part() -> None:
     }
 
 
+def test_a_keyword_may_be_called_kind() -> None:
+    given = {"model": {"kind": "relu|tanh", "width": {"kind": "integer", "low": 1, "high": 2}}}
+    assert read_genes(given, {}) == {"model.kind": Choice(("relu", "tanh")), "model.width": Integer(1, 2)}
+    assert read_genes({"model": {"kind": ["a", "b"]}}, {}) == {"model.kind": Choice(("a", "b"))}
+
+
 @pytest.mark.parametrize(
     ("text", "usual", "gene"),
     [

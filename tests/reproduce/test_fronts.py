@@ -49,10 +49,17 @@ def rows_of(told: Sequence[Told], seconds: float = 1.0, **more: Any) -> tuple[Ro
 
 
 def result(
-    arm: str, seed: int, told: Sequence[Told], *, data: str = "digits", kind: str = "", seconds: float = 1.0
+    arm: str,
+    seed: int,
+    told: Sequence[Told],
+    *,
+    data: str = "digits",
+    ran_on: str = "",
+    kind: str = "",
+    seconds: float = 1.0,
 ) -> Result:
     part = Part(Arm(arm, arm, data, 1, kind=kind), "paper", seed)
-    return Result(part, Measured(rows_of(told, seconds), (), {}))
+    return Result(part, Measured(rows_of(told, seconds), (), {}), ran_on or data, part.arm.model)
 
 
 FIRST = (1000, 0.1, 0.1)
@@ -141,6 +148,18 @@ def test_arms_of_one_kind_are_told_of_together_too() -> None:
     assert [one.arm for one in each] == ["a", "c", "b"], "arms of the same data stand together"
     assert (together.arm, together.seeds, together.weights.less_first) == ("held out", 4, None)
     assert (together.weights.least, together.weights.median, together.weights.largest) == (100, 200.5, 301)
+
+
+def test_arms_that_ran_on_the_same_data_instead_of_their_own_are_compared_and_are_no_kind() -> None:
+    outcome = [
+        result(arm, seed, [FIRST, (weights, 0.1, 0.1)], data=arm, ran_on="digits", kind="held out")
+        for arm, weights in (("a", 100), ("b", 300))
+        for seed in range(2)
+    ]
+    first, second = fronts(outcome, "networks")
+    assert (first.arm, second.arm) == ("a", "b")
+    assert second.weights.less_first is not None
+    assert second.weights.less_first.mean == 200
 
 
 def test_an_interval_holds_the_mean_of_normal_differences() -> None:

@@ -43,7 +43,12 @@ def test_generations_that_differ_say_nothing() -> None:
 
 def result(arm: str, seed: int, centres: tuple[float, ...]) -> Result:
     thetas: tuple[Theta, ...] = tuple({NAME: Belief(centre, 0.1)} for centre in centres)
-    return Result(Part(Arm(arm, arm, "digits", 2), "paper", seed), Measured(rows_of([(9, 0.1, 0.1)]), (), {}, thetas))
+    return as_result(arm, seed, Measured(rows_of([(9, 0.1, 0.1)]), (), {}, thetas))
+
+
+def as_result(arm: str, seed: int, measured: Measured) -> Result:
+    part = Part(Arm(arm, arm, "digits", 2), "paper", seed)
+    return Result(part, measured, part.arm.data, part.arm.model)
 
 
 def test_genes_of_culture_from_the_first_generation_to_after_the_last() -> None:
@@ -65,7 +70,7 @@ def test_agreement_with_teachers_is_told_of_the_first_and_the_last_generation() 
             )
         )
     )
-    whole = Result(Part(Arm("a", "a", "digits", 2), "paper", 0), Measured(rows, (), {}))
+    whole = as_result("a", 0, Measured(rows, (), {}))
     (found,) = learnt([whole, result("without", 0, ())])
     assert (found.arm, found.gene, found.first, found.last) == ("a", AGREEMENT, pytest.approx(0.6), pytest.approx(0.85))
     assert found.correlation == pytest.approx((-1, -1, -1)), "who agrees more errs less"

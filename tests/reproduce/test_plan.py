@@ -18,6 +18,7 @@ def test_a_study_that_is_interrupted_goes_on(done: Plan) -> None:
     assert all(done.is_measured(part) for part in done.parts)
     assert [result.part for result in done.outcome()] == done.parts
     for result in done.outcome():
+        assert (result.data, result.model) == ("digits", "lenet5"), "a smoke's, not the arm's"
         assert [row.individual for row in result.measured.rows] == ["0000", "0001", "0002", "0003", "0004"]
         assert [one.generation for one in result.measured.generations] == [0, 1, 2]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from heredity.selection.teachers import ENSEMBLE, POLICIES, teachers_of
+from heredity.selection.teachers import ENSEMBLE, Policy, teachers_of
 
 ERRORS = np.array([0.05, 0.02, 0.04, 0.10, 0.30, 0.02])
 COSTS = np.array([90.0, 80.0, 60.0, 40.0, 50.0, 100.0])
@@ -31,7 +33,7 @@ def test_who_teaches(policy: str, cost: float, expected: tuple[int, ...]) -> Non
 
 
 def test_an_only_one_teaches() -> None:
-    for policy in POLICIES:
+    for policy in get_args(Policy):
         assert teachers_of(policy, ERRORS[:1], COSTS[:1], 100.0) == (0,)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -166,6 +167,45 @@ def test_culture_may_be_of_hidden_features_alone() -> None:
     assert all(birth.teachers and birth.recipe.culture.hidden == 0.1 for birth in newborns(history))
 
 
+HEADS = """
+import torch
+
+class Heads(torch.nn.Module):
+    def __init__(self, heads):
+        super().__init__()
+        self.body = torch.nn.Linear(64, 16)
+        self.heads = torch.nn.ModuleList(torch.nn.Linear(16, 10) for _ in range(heads))
+
+    def forward(self, x):
+        return sum(head(torch.relu(self.body(x.flatten(1)))) for head in self.heads)
+
+def one(heads: int = 1):
+    return Heads(heads)
+
+def two(heads: int = 2):
+    return Heads(heads)
+"""
+
+
+@pytest.mark.parametrize("given", [{"culture": {"hidden": 0.5}}, {"genes.recipe.culture.hidden": "0..1"}])
+def test_where_hidden_features_are_taught_networks_without_one_last_layer_are_not_born(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    (tmp_path / "heads.py").write_text(HEADS)
+    settings = strategy_settings(
+        "dual_inheritance", {**SHORT, "distribution": "random", "genes.model.heads": "1|2", **given}
+    )
+    life = Life()
+    strategy = make_strategy("dual_inheritance", settings, setting_of(life, f"{tmp_path / 'heads.py'}:one"))
+    assert isinstance(strategy, DualInheritance)
+    history = live(strategy, life, None)
+    assert {birth.genome.constructor.keywords["heads"] for birth in newborns(history)} == {1}
+    assert {refusal.values["model.heads"] for refusal in strategy.refused} == {2}
+    assert all("one layer that makes the outputs" in refusal.reason for refusal in strategy.refused)
+    with pytest.raises(InputError, match="one layer that makes the outputs"):
+        make_strategy("dual_inheritance", settings, setting_of(Life(), f"{tmp_path / 'heads.py'}:two"))
+
+
 def test_weights_come_from_the_teacher_or_the_nearest_in_size() -> None:
     assert {birth.parents for birth in newborns(lived()[1])} == {()}
     for birth in newborns(lived(inherit="teacher")[1]):
@@ -213,7 +253,8 @@ def test_nobody_is_born_above_a_ceiling_and_it_is_said_why() -> None:
     strategy, history = lived(targets=Targets(max_params=20_000))
     assert all(params(anatomy_of(birth.genome)) <= 20_000 for birth in newborns(history))
     assert strategy.refused
-    assert all("params, above the ceiling" in refusal.reason for refusal in strategy.refused)
+    assert {refusal.reason for refusal in strategy.refused} == {"params above the ceiling"}
+    assert all(refusal.size is not None and refusal.size > 20_000 for refusal in strategy.refused)
     assert len(newborns(history)) >= 3
 
 
@@ -272,8 +313,14 @@ def test_budgets() -> None:
         ),
         ({"default_genes": False}, "a gene that has more than one value; came none"),
         ({"population": 3}, "a population of at least 4 for cma"),
-        ({"population": 5, "synthesis": 0.4}, "a population of at least 4 for cma"),
+        (
+            {"preset": "best", "population": 4},
+            "at least 4 of a population for cma, beside those that are synthesised; came 3 of 4",
+        ),
         ({"synthesis": 1.0}, "leaves somebody to be drawn"),
+        ({"steps": [-1, 5]}, "steps of the ancestor of at least 0; came -1"),
+        ({"flops": [1e9, -1.0]}, "flops above 0; came"),
+        ({"flops": [math.inf, 1e9]}, "flops above 0; came"),
         ({"sigma": 0.0}, r"sigma in \(0, 1\)"),
         (
             {"prior": {"share": 0.3, "strengths": {"fc1": 2.0}}},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 
 from heredity.cli.anatomy import console_for_tables, table_of
 from heredity.genes.distribution import Belief
-from heredity.strategies.dual_inheritance import DualInheritance
+from heredity.strategies.dual_inheritance import DualInheritance, Refusal
 
 
 def show_genes(strategy: DualInheritance) -> None:
@@ -18,8 +18,17 @@ def show_genes(strategy: DualInheritance) -> None:
             table.add_row(f"{name} in {gene}", *(shown(theta[name]) for theta in held))
     console_for_tables().print(table)
     print("numbers with their deviation, as a share of the distance between their bounds; the likeliest choice")
-    for (generation, reason), count in sorted(Counter((r.generation, r.reason) for r in strategy.refused).items()):
-        print(f"generation {generation}: {count} not born: {reason}")
+    unborn: dict[tuple[int, str], list[Refusal]] = {}
+    for refusal in strategy.refused:
+        unborn.setdefault((refusal.generation, refusal.reason), []).append(refusal)
+    for (generation, reason), refusals in sorted(unborn.items()):
+        print(f"generation {generation}: {len(refusals)} not born: {reason}{_sizes(refusals)}")
+
+
+def _sizes(refusals: Sequence[Refusal]) -> str:
+    """`, 6,495 .. 106,871`, or nothing where no size is the reason."""
+    sizes = [f"{size:,.0f}" for size in sorted({r.size for r in refusals if r.size is not None})]
+    return f", {' .. '.join(dict.fromkeys((sizes[0], sizes[-1])))}" if sizes else ""
 
 
 def shown(belief: Belief) -> str:

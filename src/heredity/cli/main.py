@@ -25,7 +25,7 @@ from heredity.cli.quantities import (
     show_count,
     show_measure,
 )
-from heredity.errors import HeredityError, InputError
+from heredity.errors import DataError, HeredityError, InputError
 
 if TYPE_CHECKING:  # these load torch, which takes seconds; commands import what they need
     from heredity.cli.progress import Narrator
@@ -236,18 +236,27 @@ def transcribe(
 ) -> None:
     """Print the words of recordings, one line each, as a recogniser hears them that was evolved on speech.
 
-    Other rates are converted and channels mixed down, and it is said so. Speakers need not be known.
+    Other rates are converted and channels mixed down, and it is said so. Speakers need not be known. A file that cannot
+    be heard is named, and the others are transcribed nevertheless.
     """
     from heredity.api.recogniser import recogniser
 
     heard = recogniser(folder, member)
+    refused = False
     for file in files:
-        transcript = heard.transcribe(file, beam)
+        try:
+            transcript = heard.transcribe(file, beam)
+        except DataError as error:
+            _complain(str(error))
+            refused = True
+            continue
         if transcript.remarks:
             _complain(f"{file}: {'; '.join(transcript.remarks)}")
         if not transcript.words:
             _complain(f"{file}: no words were heard")
         print(f"{file}: " * (len(files) > 1) + " ".join(transcript.words), flush=True)
+    if refused:
+        raise typer.Exit(2)
 
 
 @app.command()

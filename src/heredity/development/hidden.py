@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from heredity.anatomy.anatomy import OUTPUT, Anatomy, Fixed
-from heredity.errors import InputError
+from heredity.errors import DevelopmentError, InputError
 
 
 def last_layer(anatomy: Anatomy) -> Fixed:
@@ -57,11 +57,11 @@ class Features:
         """Features `(n, ..., width)`, those of a convolution's input channels last too.
 
         Raises:
-            InputError: the layer was not called, since somebody else uses its weights.
+            DevelopmentError: the layer was not called, since somebody else uses its weights.
         """
         if self._read is None:
             expected = "a network that calls the layer that makes its outputs, whose inputs can be taught"
-            raise InputError.of(expected, "one that uses its weights otherwise", _REMEDY)
+            raise DevelopmentError.of(expected, "one that uses its weights otherwise", _REMEDY)
         return self._read
 
     def let_go(self) -> None:
@@ -79,7 +79,8 @@ class Projection(nn.Module):
     `batch` is one that the student takes, and `taught` the features `(n, ..., width)` that teachers have of it.
 
     Raises:
-        InputError: the student has no such features, or at other positions.
+        InputError: see `last_layer`.
+        DevelopmentError: the student has such features at other positions, or none are read.
     """
 
     def __init__(
@@ -108,12 +109,12 @@ def check_positions(features: Sequence[torch.Tensor]) -> None:
     """Refuses features `(n, ..., width)` at positions that do not correspond.
 
     Raises:
-        InputError: so it is.
+        DevelopmentError: so it is.
     """
     shapes = list(dict.fromkeys(tuple(own.shape[1:-1]) for own in features))
     if len(shapes) > 1:
         came = " and ".join(" x ".join(map(str, shape)) or "one" for shape in shapes)
-        raise InputError.of("hidden features at the same positions", came, _REMEDY)
+        raise DevelopmentError.of("hidden features at the same positions", came, _REMEDY)
 
 
 _REMEDY = "leave culture.hidden at 0"

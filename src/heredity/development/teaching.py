@@ -52,7 +52,8 @@ def make_teacher(
     """What these mentors, one at least, teach as one, on the device where their pupil is: remembered, or online.
 
     Raises:
-        InputError: the recipe wants hidden features, and they have none, or at other positions.
+        InputError: the recipe wants hidden features, and they have none.
+        DevelopmentError: they have them at positions that do not correspond.
     """
     organisms, hidden = [mentor.organism for mentor in mentors], _hidden(recipe)
     if is_online([organism.genome for organism in organisms], recipe, len(split)):

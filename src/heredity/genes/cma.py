@@ -12,6 +12,7 @@ everybody is of one class nothing is learnt. Of a choice, the ancestor's value h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,12 @@ class CMA(Distribution):
         self._cma = CatCMAwM(
             x_space=[[0.0, 1.0] for _ in reals] or None,
             z_space=[_grid(gene) for gene in genes if isinstance(gene, Integer)] or None,
-            c_space=[len(gene.values) for gene in genes if isinstance(gene, Choice)] or None,
+            c_space=list(space.sizes) or None,
             population_size=population,
             mean=start[numbers],
             sigma=sigma,
             cov=np.eye(len(numbers)),
-            cat_param=_chances(space, start[named].astype(int)) if len(named) else None,
+            cat_param=_chances(space.sizes, start[named].astype(int)) if len(named) else None,
             seed=derive(seed, "cma") % 2**32,
         )
         self._solutions: list[Any] = []
@@ -68,8 +69,7 @@ class CMA(Distribution):
             at = np.concatenate([reals, whole])
             numbers[0][at] = held._mean
             numbers[1][at] = held._sigma * held._A * np.sqrt(np.diag(held._C))
-        sizes = [len(gene.values) for gene in self.space.free.values() if isinstance(gene, Choice)]
-        chances = [held._q[k, :size].copy() for k, size in enumerate(sizes)]
+        chances = [held._q[k, :size].copy() for k, size in enumerate(self.space.sizes)]
         rest = np.setdiff1d(np.arange(len(self.space.free)), named)
         return beliefs(self.space, numbers[0][rest], numbers[1][rest], chances)
 
@@ -99,9 +99,8 @@ def _grid(gene: Integer) -> list[float]:
     return [gene.coordinate(value) for value in range(gene.low, gene.high + 1)]
 
 
-def _chances(space: Space, start: NDArray[np.int64]) -> NDArray[np.float64]:
+def _chances(sizes: Sequence[int], start: NDArray[np.int64]) -> NDArray[np.float64]:
     """`(choices, most values)`: half for the ancestor's value, the rest shared out among the others."""
-    sizes = [len(gene.values) for gene in space.free.values() if isinstance(gene, Choice)]
     chances = np.zeros((len(sizes), max(sizes)))
     for own, size, first in zip(chances, sizes, start, strict=True):
         own[:size] = 0.5 / (size - 1)

@@ -58,10 +58,11 @@ def check_meaning(genes: Mapping[str, Gene], constructor: Constructor, recipe: R
     """Refuses genes that say nothing, something that a recipe cannot have, or numbers of which no network can be built.
 
     Raises:
-        InputError: so it is.
+        InputError: so it is, or their bounds bound nothing.
     """
     for name, gene in genes.items():
         _check_name(name, constructor, recipe)
+        gene.check(name)  # before anything is built with its bounds
         ends = gene.values if isinstance(gene, Choice) else (gene.low, gene.high)
         for value in ends:
             _check_value(name, value, constructor, recipe)
@@ -71,15 +72,15 @@ def check_meaning(genes: Mapping[str, Gene], constructor: Constructor, recipe: R
 
 def _check_name(name: str, constructor: Constructor, recipe: Recipe) -> None:
     if name.startswith(MODEL):
-        what, known = f"a keyword of {constructor.reference}", list(keywords_of(constructor))
+        of, what, known = MODEL, f"a keyword of {constructor.reference}", list(keywords_of(constructor))
     elif name.startswith(CULTURE):
-        what, known = "a part of culture", list(Culture.__struct_fields__ if recipe.culture else ())
+        of, what, known = CULTURE, "a part of culture", list(Culture.__struct_fields__ if recipe.culture else ())
     elif name.startswith(RECIPE):
-        what, known = "a part of the recipe", [name for name in Recipe.__struct_fields__ if name not in FIXED]
+        of, what, known = RECIPE, "a part of the recipe", [own for own in Recipe.__struct_fields__ if own not in FIXED]
     else:
-        what, known = "something that genes may say", [SCALE]
-    if name != SCALE and name.rpartition(".")[2] not in known:
-        raise InputError.of(f"gene {name} to be {what}", "none such", remedy(name.rpartition(".")[2], known))
+        of, what, known = "", "something that genes may say", [SCALE]
+    if (own := name.removeprefix(of)) not in known:
+        raise InputError.of(f"gene {name} to be {what}", "none such", remedy(own, known))
 
 
 def _check_value(name: str, value: Value, constructor: Constructor, recipe: Recipe) -> None:

@@ -58,7 +58,7 @@ class Real(Struct, frozen=True, tag="real", tag_field="kind", forbid_unknown_fie
         """Refuses bounds that bound nothing.
 
         Raises:
-            InputError: they are the wrong way round, or not above 0 on a scale of logarithms.
+            InputError: they are infinite, the wrong way round, or not above 0 on a scale of logarithms.
         """
         _check_bounds(name, self.low, self.high, self.scale)
 
@@ -97,7 +97,7 @@ class Integer(Struct, frozen=True, tag="integer", tag_field="kind", forbid_unkno
         """Refuses bounds that bound nothing.
 
         Raises:
-            InputError: they are the wrong way round, or not above 0 on a scale of logarithms.
+            InputError: they are infinite, the wrong way round, or not above 0 on a scale of logarithms.
         """
         _check_bounds(name, self.low, self.high, self.scale)
 
@@ -157,10 +157,15 @@ class Choice(Struct, frozen=True, tag="choice", tag_field="kind", forbid_unknown
 
 Gene = Real | Integer | Choice
 
+KINDS = "real", "integer", "choice"
+"""What records of genes say that they are."""
+
 
 def _check_bounds(name: str, low: float, high: float, scale: Scale) -> None:
     came = _range(low, high, "linear")
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError.of(f"bounds of gene {name} that are finite", came, "give numbers that it may have")
+    if low > high:
         raise InputError.of(f"bounds of gene {name}, the lower one first", came, "turn them round")
     if scale == "log" and low <= 0:
         raise InputError.of(

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heredity.genes.distribution import Distribution, Fates, Theta, beliefs, choices, scattered
-from heredity.genes.gene import Choice
 from heredity.genes.random import RandomSearch
 from heredity.genes.space import Point, Space
 from heredity.rng import numpy_generator
@@ -40,10 +39,9 @@ class NSGA(Distribution):
         if not len(self._genes):
             return RandomSearch(self.space, self.population, self.seed).theta
         numbers, named = self._genes[:, ~self._choices], self._genes[:, self._choices]
-        sizes = [int(gene.count) for gene in self.space.free.values() if isinstance(gene, Choice)]
         shares = [
             np.bincount(column.astype(int), minlength=size) / len(column)
-            for column, size in zip(named.T, sizes, strict=True)
+            for column, size in zip(named.T, self.space.sizes, strict=True)
         ]
         return beliefs(self.space, numbers.mean(0), numbers.std(0), shares)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from heredity.genes.distribution import Distribution, Fates, Theta, beliefs, choices, scattered
+from heredity.genes.distribution import Distribution, Fates, Theta, beliefs, scattered
 from heredity.genes.space import Point
 from heredity.rng import numpy_generator
 
@@ -14,15 +14,12 @@ class RandomSearch(Distribution):
 
     @property
     def theta(self) -> Theta:
-        numbers = int((~choices(self.space)).sum())
-        sizes = [
-            int(gene.count) for gene, named in zip(self.space.free.values(), choices(self.space), strict=True) if named
-        ]
+        numbers = len(self.space.free) - len(self.space.sizes)
         return beliefs(
             self.space,
             np.full(numbers, 0.5),
             np.full(numbers, 12**-0.5),  # the deviation of what is even in [0, 1]
-            [np.full(size, 1 / size) for size in sizes],
+            [np.full(size, 1 / size) for size in self.space.sizes],
         )
 
     def _drawn(self) -> list[Point]:

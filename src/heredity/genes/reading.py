@@ -18,7 +18,7 @@ from typing import Any, cast
 import msgspec
 
 from heredity.errors import InputError
-from heredity.genes.gene import Choice, Gene, Integer, Real, Scale, Value, When
+from heredity.genes.gene import KINDS, Choice, Gene, Integer, Real, Scale, Value, When
 
 OFF = "off"
 """What stands for no gene."""
@@ -54,8 +54,11 @@ def read_genes(given: Mapping[str, Any], usual: Mapping[str, Value]) -> dict[str
 def _whole_names(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, what in given.items():
-        inner = _whole_names(cast("dict[str, Any]", what)) if isinstance(what, dict) and "kind" not in what else None
-        found.update({name: what} if inner is None else {f"{name}.{rest}": gene for rest, gene in inner.items()})
+        parts = cast("dict[str, Any]", what) if isinstance(what, dict) else {}
+        if isinstance(what, dict) and parts.get("kind") not in KINDS:  # of a record it is one; else a keyword
+            found.update({f"{name}.{rest}": gene for rest, gene in _whole_names(parts).items()})
+        else:
+            found[name] = what
     return found
 
 

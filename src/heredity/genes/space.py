@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heredity.errors import InputError
-from heredity.genes.gene import Gene, Real, Value
+from heredity.genes.gene import Choice, Gene, Real, Value
 
 Point = NDArray[np.float64]
 """`(genes,)`: coordinates of those genes that have more than one value."""
@@ -59,6 +59,11 @@ class Space:
     def free(self) -> dict[str, Gene]:
         """The genes that have more than one value: those that a point has coordinates of."""
         return {name: gene for name, gene in self.genes.items() if gene.count > 1}
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values the free genes have that are choices, in their order."""
+        return tuple(len(gene.values) for gene in self.free.values() if isinstance(gene, Choice))
 
     @property
     def start(self) -> Point:

@@ -74,22 +74,22 @@ class Front(Struct, frozen=True):
 
 
 def fronts(outcome: Sequence[Result], bound: Bound, within: int | None = None) -> list[Front]:
-    """A front for every arm and preset; arms are compared with others of the same preset, data and ancestor.
+    """A front for every arm and preset; arms are compared with others that ran with the same preset, data and ancestor.
 
-    Then one for all arms of a kind together, where their data differ; `within` is a study's.
+    Then one for all arms of a kind together, where the data that they ran on differ; `within` is a study's.
     """
     found: list[Front] = []
     groups: dict[tuple[str, ...], list[list[Result]]] = {}
     kinds: dict[tuple[str, str], list[list[Result]]] = {}
     for results in by_arm(outcome):
         part = results[0].part
-        groups.setdefault((part.preset, part.arm.data, part.arm.model), []).append(results)
+        groups.setdefault((part.preset, results[0].data, results[0].model), []).append(results)
         kinds.setdefault((part.preset, part.arm.kind), []).append(results)
     for arms in groups.values():
         limit = _least(arms, bound)
         found += [_front(results[0].part.arm.name, results, arms[0], bound, limit, within) for results in arms]
     for (_, kind), arms in kinds.items():
-        if kind and len({results[0].part.arm.data for results in arms}) > 1:
+        if kind and len({results[0].data for results in arms}) > 1:
             everybody = [result for results in arms for result in results]
             found.append(_front(kind, everybody, everybody, bound, _least(arms, bound), within))
     return found

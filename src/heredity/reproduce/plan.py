@@ -48,10 +48,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Result:
-    """A run that is measured."""
+    """A run that is measured, and what it was run on, which may be other than its arm's."""
 
     part: Part
     measured: Measured
+    data: str
+    model: str
 
 
 class Kind(Struct, frozen=True):
@@ -123,7 +125,7 @@ class Plan:
             resume(folder.path, listener=listener, data_dir=self.data_dir, export=False).store.close()
         else:
             evolve(
-                self.study.smoke_model if self.scale == "smoke" else part.arm.model,
+                self._model(part),
                 self._data(part),
                 strategy=self.study.strategy,
                 strategy_options=options,
@@ -169,7 +171,11 @@ class Plan:
                 paths = (self.out / "measured").glob(f"{arm.name}-{preset}-*.json")
                 seeds = sorted(int(seed) for path in paths if (seed := path.stem.rpartition("-")[2]).isdecimal())
                 parts += [Part(arm, preset, seed) for seed in seeds]
-        return [Result(part, read_json(self._measured(part), Measured)) for part in parts if self.is_measured(part)]
+        return [
+            Result(part, read_json(self._measured(part), Measured), self._data(part), self._model(part))
+            for part in parts
+            if self.is_measured(part)
+        ]
 
     @property
     def _usual_seeds(self) -> int:
@@ -199,6 +205,9 @@ class Plan:
         if self.data or self.scale == "smoke":
             return self.data or SMOKE_DATA
         return part.arm.amply if part.arm.amply and part.preset == "best" else part.arm.data
+
+    def _model(self, part: Part) -> str:
+        return self.study.smoke_model if self.scale == "smoke" else part.arm.model
 
     def _options(self, part: Part) -> dict[str, Any]:
         return self.study.options(part.arm, part.preset, self.scale)

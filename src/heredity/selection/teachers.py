@@ -6,7 +6,7 @@ on the front that is just larger than the newborn, which is the least to learn f
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,6 @@ from heredity.selection.pareto import nondominated
 Policy = Literal["ancestor", "best", "larger", "ensemble"]
 """`ancestor`: the first of all. `best`: the least error. `larger`: the nearest larger one of the front of error and
 cost; the best, if none is larger. `ensemble`: the members of the front with the least errors, `ENSEMBLE` at most."""
-
-POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 ENSEMBLE = 3
 """Teachers of an ensemble: the smaller members of a front know less, and each costs a pass where they answer online."""

@@ -29,12 +29,13 @@ from heredity.anatomy.anatomy import Anatomy
 from heredity.anatomy.body import anatomy_of, ancestor
 from heredity.anatomy.constructor import Constructor
 from heredity.development.birth import Birth, Individual
+from heredity.development.hidden import last_layer
 from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
-from heredity.genes.cma import CMA
+from heredity.genes.cma import CMA, FEWEST
 from heredity.genes.defaults import default_genes
 from heredity.genes.distribution import Distribution, Fates, Theta
-from heredity.genes.expression import MODEL, Expression, check_meaning, express, usual_values
+from heredity.genes.expression import CULTURE, MODEL, Expression, check_meaning, express, usual_values
 from heredity.genes.gene import Gene, When
 from heredity.genes.nsga import NSGA
 from heredity.genes.random import RandomSearch
@@ -47,7 +48,7 @@ from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.teachers import Policy, teachers_of
-from heredity.strategies.founder import check_culture, check_for_all, check_prior, founder
+from heredity.strategies.founder import check_for_all, check_prior, founder
 from heredity.variation import AnyOperator, Succession, Synthesis
 from heredity.variation.environment import Environment
 
@@ -102,6 +103,10 @@ class DualInheritanceSettings(msgspec.Struct, frozen=True):
         for name, count in counts.items():
             if count < 1:
                 raise InputError.of(f"{name} of at least 1", count, "raise it")
+        if self.steps[0] < 0:
+            raise InputError.of("steps of the ancestor of at least 0", self.steps[0], "raise them")
+        if self.flops is not None and not all(0 < flops < math.inf for flops in self.flops):
+            raise InputError.of("flops above 0", self.flops, "give such, as [1e13, 1e12]")
         for name, share in {"sigma": self.sigma, "ancestor_time": self.ancestor_time}.items():
             if not 0 < share < 1:
                 raise InputError.of(f"{name} in (0, 1)", share, "give 0.1, say")
@@ -126,21 +131,27 @@ BEST: dict[str, Any] = {"crowding": True, "inherit": "teacher", "synthesis": 0.2
 class Candidate:
     """What a point of the distribution means: `values`, and what these express; None: no network can be built.
 
-    `excess` is by how much it breaks ceilings, 0 if it keeps them, infinite without a network; `reason` says why.
+    `excess` is by how much it breaks ceilings, 0 if it keeps them, infinite without a network; `reason` says why, and
+    `size` what the network has of that.
     """
 
     values: Values
     expression: Expression | None
     excess: float = 0.0
     reason: str = ""
+    size: float | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A point that nobody was born of: the generation that it was drawn for, what it means, and why."""
+    """A point that nobody was born of: the generation that it was drawn for, what it means, and why.
+
+    `size` is what its network has of what the ceiling is on, where that is the reason.
+    """
 
     generation: int
     values: Values
     reason: str
+    size: float | None = None
 
 
 class DualInheritance(Strategy):
@@ -155,10 +166,11 @@ class DualInheritance(Strategy):
         self._setting = setting
         self._settings = settings or DualInheritanceSettings()
         check_prior(self._settings.prior, setting)
-        check_culture(self._settings.culture, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
         if any(name.startswith(MODEL) for name in self.space.genes):
             check_for_all(self._settings.prior)
+        if self._hidden:
+            last_layer(ancestor(setting.constructor, setting.inputs).anatomy)
         self._distribution = distribution_of(self.space, self._settings, derive(setting.seed, "genes"))
         self._candidates: list[Candidate] | None = None
         self._living: list[Individual] = []
@@ -214,6 +226,12 @@ class DualInheritance(Strategy):
     def _objectives(self) -> tuple[str, str]:
         return "val_error", self._setting.cost
 
+    @property
+    def _hidden(self) -> bool:
+        """Whether some newborns may be taught hidden features."""
+        culture = self._settings.culture
+        return f"{CULTURE}hidden" in self.space.genes or (culture is not None and culture.hidden > 0)
+
     @cached_property
     def _recipe(self) -> Recipe:
         """How a newborn is trained where genes do not say it; its budget comes later."""
@@ -265,6 +283,8 @@ class DualInheritance(Strategy):
         try:
             expression = express(values, setting.constructor, self._recipe)
             anatomy = ancestor(expression.constructor, setting.inputs).anatomy
+            if self._hidden:
+                last_layer(anatomy)
         except InputError as error:
             return Candidate(values, None, math.inf, str(error))
         if anatomy.outputs != ancestor(setting.constructor, setting.inputs).anatomy.outputs:
@@ -274,7 +294,7 @@ class DualInheritance(Strategy):
         worst = max(shares, key=lambda measure: shares[measure], default=None)
         if worst is None or shares[worst] <= 1:
             return Candidate(values, expression)
-        return Candidate(values, expression, shares[worst], f"{sizes[worst]:,.0f} {worst}, above the ceiling")
+        return Candidate(values, expression, shares[worst], f"{worst} above the ceiling", sizes[worst])
 
     def _told(self, candidates: Sequence[Candidate], individuals: Sequence[Individual]) -> None:
         """Tells the distribution of its points; individuals are of those candidates who were born, in their order."""
@@ -282,7 +302,7 @@ class DualInheritance(Strategy):
         newborns = dict(zip(born(candidates), individuals, strict=False))  # who is synthesised comes last
         for place, candidate in enumerate(candidates):
             if place not in newborns:
-                self.refused.append(Refusal(self._generation, candidate.values, candidate.reason))
+                self.refused.append(Refusal(self._generation, candidate.values, candidate.reason, candidate.size))
             elif newborns[place].developed:
                 measures = newborns[place].measures
                 objectives[place] = [measures.get(measure, math.nan) for measure in self._objectives]
@@ -396,9 +416,13 @@ def distribution_of(space: Space, settings: DualInheritanceSettings, seed: int) 
     """The distribution that settings name, as it is before it has learnt anything.
 
     Raises:
-        InputError: see `CMA`.
+        InputError: a population too small for `CMA`, of itself or without those who are synthesised.
     """
     if settings.distribution == "cma":
+        if settings.drawn < FEWEST <= settings.population:
+            expected = f"at least {FEWEST} of a population for cma, beside those that are synthesised"
+            came = f"{settings.drawn} of {settings.population}"
+            raise InputError.of(expected, came, "raise population, or lower synthesis")
         return CMA(space, settings.drawn, seed, sigma=settings.sigma, crowded=settings.crowding)
     return {"nsga2": NSGA, "random": RandomSearch}[settings.distribution](space, settings.drawn, seed)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import struct
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from heredity.development.speech.sound import loudest, read, refuse_silence, resampled
 from heredity.errors import DataError, InputError
@@ -98,6 +100,17 @@ def test_a_wav_file_that_is_cut_off_is_refused(written: Written, tmp_path: Path)
             read(content, RATE, "it")
         expect_one_line(caught, "a recording in it that is whole", "bytes of samples")
     assert "1,000 of its 8,000 bytes" in str(caught.value)
+
+
+@pytest.mark.parametrize(("form", "endian"), [("WAV", "BIG"), ("RF64", "FILE")])
+def test_wav_files_of_other_headers_that_are_cut_off_are_refused(form: str, endian: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, tone(1), RATE, format=form, endian=endian)
+    whole = file.getvalue()
+    assert len(read(whole, RATE, "it").samples) == len(tone(1))
+    with pytest.raises(DataError) as caught:
+        read(whole[: len(whole) // 2], RATE, "it")
+    expect_one_line(caught, "a recording in it that is whole", f"its {2 * len(tone(1)):,} bytes of samples")
 
 
 @pytest.mark.parametrize("announced", [1000, 0x7FFFFFFF - 36, 0x80000000, 0xFFFFFFFF])

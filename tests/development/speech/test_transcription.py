@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -45,8 +47,16 @@ def test_connected_words_greedily_and_by_a_beam(written: Written) -> None:
     heard = recogniser(CONNECTED, logits)
     assert heard.transcribe(written(tone(1))).words == ()
     assert heard.transcribe(written(tone(1)), beam=4).words == ("low",)
-    with pytest.raises(InputError, match=r"^expected a beam of at least 1; came 0"):
-        heard.transcribe(written(tone(1)), beam=0)
+    wrong: Any
+    for wrong in (0, 2.5, "4"):
+        with pytest.raises(InputError, match=rf"^expected a beam that is a whole number of at least 1; came {wrong};"):
+            heard.transcribe(written(tone(1)), beam=wrong)
+
+
+def test_a_beam_for_single_words_is_refused(written: Written) -> None:
+    with pytest.raises(InputError) as caught:
+        recogniser(ISOLATED, torch.tensor([0.2, 0.7])).transcribe(written(tone(1)), beam=4)
+    expect_one_line(caught, "connected speech", "single words", "leave it out")
 
 
 def test_long_connected_speech_is_heard_whole_and_a_long_word_by_its_loudest_part(written: Written) -> None:
@@ -80,6 +90,6 @@ def test_a_network_of_fixed_length_says_how_long(written: Written) -> None:
     fixed = nn.Sequential(nn.Flatten(), nn.Linear(channels(CONNECTED) * 50, 12), nn.Unflatten(1, (3, 4)))
     heard = Recogniser(fixed, InputForm((channels(CONNECTED), 50), audio=CONNECTED))
     heard.transcribe(written(tone(1)))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(DataError) as caught:
         heard.transcribe(written(tone(1, seconds=1.0)))
     expect_one_line(caught, "at most 0.4 s", "1 s in")

@@ -30,6 +30,9 @@ LOWEST, HIGHEST = 1000, 768_000
 OPEN = 0x7FFF0000
 """Bytes from which on a WAV file's length is none: programs that stream announce the most that they can."""
 
+ORDERS = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}
+"""By how a WAV file begins: the order of its numbers' bytes."""
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -117,21 +120,28 @@ def _decoded(soundfile: Any, content: bytes, expected: str) -> tuple[Samples, in
     try:
         return soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except Exception as error:
-        came = f"{type(error).__name__}: {error}"
+        reason = getattr(error, "error_string", error)  # without the object that the content was read from
+        came = f"{type(error).__name__}: {reason}"
         raise DataError.of(expected, came, "give a wav, flac or ogg file that is whole") from error
 
 
 def _refuse_cut(content: bytes, expected: str) -> None:
     """Refuses a WAV file that ends before its samples do: libsndfile reads those that are left, and says nothing.
 
-    A chunk is a name, the size of what follows, and that, filled up to an even number of bytes.
+    A chunk is a name, the size of what follows, and that, filled up to an even number of bytes. RF64 has the size of
+    the samples, in eight bytes, in the chunk `ds64`.
     """
-    place = 12 if content[:4] == b"RIFF" else len(content)
+    order, large = ORDERS.get(content[:4]), 0
+    place = len(content) if order is None else 12
     while place + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, place)
+        name, size = struct.unpack_from(f"{order}4sI", content, place)
         place += 8
+        if name == b"ds64" and place + 16 <= len(content):
+            (large,) = struct.unpack_from("<Q", content, place + 8)
         if name == b"data":
-            if len(content) - place < size < OPEN:
+            limit = OPEN << 32 if large else OPEN
+            size = large or size
+            if len(content) - place < size < limit:
                 came = f"{len(content) - place:,} of its {size:,} bytes of samples"
                 raise DataError.of(f"{expected} that is whole", came, "copy or record it again")
             return

@@ -14,7 +14,7 @@ from heredity.anatomy.inputs import Audio, InputForm
 from heredity.development.speech import sound
 from heredity.development.speech.decoding import beam_search, said
 from heredity.development.speech.features import FRAME, LEAD, features_of, frames_of
-from heredity.errors import InputError
+from heredity.errors import DataError, InputError
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Recogniser:
         recordings of a speaker to compute it from, his vector is computed from this one.
 
         Raises:
-            DataError: the file is missing, empty, damaged, too short, or silent.
-            InputError: the network is none for speech, or cannot take a recording this long.
+            DataError: the file is missing, empty, damaged, too short, silent, or too long for the network.
+            InputError: the network is none for speech, or is for isolated words, of which no beam is searched.
         """
         audio = self.form.audio
         if audio is UNSET:
             came = f"one that takes {'x'.join(map(str, self.form.shape))}"
             raise InputError.of("a network that takes speech", came, "choose a member of a run on fsdd")
-        if beam is not None and beam < 1:
-            raise InputError.of("a beam of at least 1", beam, "leave it out for greedy decoding")
+        if beam is not None:
+            _check_beam(beam, audio)
         heard = sound.read(Path(file), audio.rate, str(file))
         sound.refuse_silence(heard.samples, str(file))
         samples, frames, remarks = heard.samples, self.form.shape[-1], heard.converted
@@ -65,8 +65,15 @@ class Recogniser:
                 raise
             longest = (self.form.shape[-1] - LEAD) * FRAME
             came = f"{len(samples) / audio.rate:.3g} s in {file}"
-            raise InputError.of(f"a recording of at most {longest:g} s, for this network", came, "cut it") from error
+            raise DataError.of(f"a recording of at most {longest:g} s, for this network", came, "cut it") from error
         return Transcript(_words(logits, audio, beam), remarks)
+
+
+def _check_beam(beam: object, audio: Audio) -> None:
+    if not isinstance(beam, int) or beam < 1:
+        raise InputError.of("a beam that is a whole number of at least 1", beam, "leave it out for greedy decoding")
+    if not audio.connected:
+        raise InputError.of("connected speech, to search by a beam", "a network for single words", "leave it out")
 
 
 def _words(logits: torch.Tensor, audio: Audio, beam: int | None) -> tuple[str, ...]:
