@@ -8,9 +8,9 @@ variants     grown after 1/2, by every variant
 population   one network, as many independent ones as a generation has members, and neuroevolution: joint, each,
              joint by co-evolution; of each the best member and the mean of all
 
-All arms have the same training FLOPs (the column says what they came to), the same rates (a cosine in eight steps) and
-the same tuning, which is none. Test errors are read once, when an arm is over. Rows are in OUT/NAME.csv; arms and seeds
-that are there are not run again.
+All arms have the same training FLOPs (the column says what they came to), the same rates (a cosine in eight steps, and
+of neuroevolution in six, one a generation) and the same tuning, which is none. Test errors are read once, when an arm
+is over. Rows are in OUT/NAME.csv; arms and seeds that are there, of as many epochs, are not run again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ GROWN_AFTER = (0, 2, 4, 6)
 MEMBERS, KEPT, GENERATIONS = 6, 3, 5
 """Of a population."""
 
-COLUMNS = ("data", "arm", "seed", "params", "flops", "seconds", "val_error", "test_error", "together_error", "note")
+KEY = ("data", "arm", "seed", "epochs")
+"""By which a row is known."""
+
+COLUMNS = (*KEY, "params", "flops", "seconds", "val_error", "test_error", "together_error", "note")
 
 
 class Net(nn.Sequential):
@@ -131,15 +134,17 @@ def main() -> None:
     prepare_process(1)
     keep_memory()
     given.out.mkdir(parents=True, exist_ok=True)
+    epochs = f"{given.epochs:g}"
     for name in [given.only] if given.only else ["when", "variants", "population"]:
         table = given.out / f"{name}.csv"
         for data in given.data:
             for seed in given.seeds:
                 task = heredity.load_task(data, seed=seed)
                 for arm, run in arms_of(name, task, seed, given.epochs):
-                    if (data, arm, str(seed)) not in {(row["data"], row["arm"], row["seed"]) for row in rows_of(table)}:
-                        note(table, {"data": data, "arm": arm, "seed": seed, **run()})
-            report(name, data, [row for row in rows_of(table) if row["data"] == data])
+                    key = (data, arm, str(seed), epochs)
+                    if key not in {tuple(row[column] for column in KEY) for row in rows_of(table)}:
+                        note(table, {**dict(zip(KEY, key, strict=True)), **run()})
+            report(name, data, [row for row in rows_of(table) if (row["data"], row["epochs"]) == (data, epochs)])
 
 
 def arms_of(name: str, task: Any, seed: int, epochs: float) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:

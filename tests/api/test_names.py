@@ -55,6 +55,16 @@ def test_presets_of_synthesis(preset: str) -> None:
             r"Expected `array`, got `object` - at `\$.shares`; give a list, such as",
         ),
         ("group_pruning", {"prior.families": ["gauss"] * 2}, r"families\[0\]`; choose among gaussian, laplace, "),
+        (
+            "neuroevolution",
+            {"kernels": {"1": 0.5, "3": 0.5}},
+            r"`\$.kernels`; .* lists, such as \[\[1, 0.5\], \[3, 0.5\]\]$",
+        ),
+        (
+            "neuroevolution",
+            {"chances": {"foo": 1}},
+            r"'foo' - at .*; choose among widening, .*, inception, flattening$",
+        ),
         ("synthesis", {"culture.heat": 2}, r"unknown field `heat` .*; choose among weight, temperature, .*, hidden$"),
     ],
 )

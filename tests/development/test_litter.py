@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 from msgspec.structs import replace
+from torch import nn
 
 from heredity.anatomy.body import anatomy_of, ancestor, build, fresh_tensors
 from heredity.anatomy.constructor import describe
@@ -103,6 +104,51 @@ def test_siblings_learn_what_they_share_together(parent: Organism, task: Task) -
         assert one.measures["val_error"] == 1 - sum(byte.bit_count() for byte in one.right) / 24
     again = litter(parent, task, growths())
     assert all(torch.equal(brood.bank[name], tensor) for name, tensor in again.bank.items())
+
+
+class Scaled(nn.Module):
+    """A small network with a single number that scales what is hidden; of odd sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps, self.hidden, self.last = nn.Conv2d(1, 6, 3, padding=1), nn.Linear(216, 8), nn.Linear(8, 2)
+        self.scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        maps = torch.relu(self.maps(inputs)).flatten(1)
+        return self.last(self.scale * torch.relu(self.hidden(maps)))
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Task:
+    inputs = torch.rand(96, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    labels = torch.stack([100 * inputs.mean((1, 2, 3)), 3 * inputs[:, 0, 0, 0] - 7], 1)
+    splits = [(inputs[part], labels[part]) for part in (slice(0, 48), slice(48, 72), slice(72, 96))]
+    return as_task(tuple(splits), seed=0, name="numbers")
+
+
+@pytest.fixture(scope="module")
+def scaled(numbers: Task) -> Organism:
+    constructor = describe(f"{__file__}:Scaled", {"input_shape": numbers.inputs.shape})
+    return Organism(ancestor(constructor, numbers.inputs).genome, fresh_tensors(constructor, 0))
+
+
+def test_a_single_number_is_learnt_together(scaled: Organism, numbers: Task) -> None:
+    brood = litter(scaled, numbers, [Cloning(), Widening("maps", 2, 1)])
+    own, other = (one.organism.tensors["scale"] for one in brood.grown)
+    assert torch.equal(own, other)
+    assert torch.equal(own, brood.bank["scale"])
+    assert own != scaled.tensors["scale"]
+    assert {plane["scale"].shape for plane in brood.moments} == {torch.Size([])}
+    assert brood.moments[2]["scale"] == 24
+
+
+def test_errors_are_those_of_networks_rebuilt_from_their_weights(scaled: Organism, numbers: Task) -> None:
+    """To the last bit, though siblings lie in memory otherwise while they learn."""
+    for seed in range(3):
+        for one in litter(scaled, numbers, [Cloning(), Widening("maps", 2, 1)], seed=seed).grown:
+            tensors = {name: tensor.clone() for name, tensor in one.organism.tensors.items()}
+            assert validation_error(build(one.organism.genome, tensors), numbers) == one.measures["val_error"]
 
 
 def test_halves_of_what_has_grown_part(parent: Organism, task: Task) -> None:

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heredity.anatomy.plan import IndexPlan
 from heredity.errors import StoreError
 from heredity.store import files
-from heredity.store.blobs import BlobStore, _encode, _load, _sorted_out
+from heredity.store.blobs import BlobStore, Part, _encode, _load, _sorted_out
 from heredity.testing.refusals import expect_one_line
 from heredity.testing.store import sample_organism
 
@@ -72,6 +74,23 @@ def test_what_comes_back_is_ones_own(blobs: BlobStore) -> None:
     assert all(tensor.data_ptr() % 64 == 0 for tensor in tensors.values())  # aligned as torch aligns
     tensors["layer.weight"].zero_()
     assert blobs.get(digest)[0]["layer.weight"].abs().sum() > 0
+
+
+def test_siblings_share_numbers_as_they_share_tensors(blobs: BlobStore) -> None:
+    """A parameter without dimensions is the same in all siblings, and so is what the optimiser remembers of it."""
+    coins = torch.Generator().manual_seed(0)
+    bank, *moments = (
+        {"w": torch.randn(4, 3, generator=coins), "t": torch.randn((), generator=coins)} for _ in range(4)
+    )
+    rows = np.array([0, 2])
+    plans = IndexPlan({}), IndexPlan({"w": {0: rows}})
+    digests = blobs.put_litter(bank, tuple(moments), [Part({}, {}, ("t", "w"), plan) for plan in plans])
+    for digest, index in zip(digests, (np.arange(4), rows), strict=True):
+        tensors, _, planes = blobs.get(digest)
+        for plane, whole in zip((tensors, *planes), (bank, *moments), strict=True):
+            assert plane.keys() == whole.keys()
+            assert torch.equal(plane["t"], whole["t"])
+            assert torch.equal(plane["w"], whole["w"][index])
 
 
 def cut(data: bytes) -> bytes:

@@ -290,6 +290,8 @@ def test_budgets() -> None:
     _, history = lived(flops=(2e9, 1e9))
     assert history[0][0][0].recipe.flops == 2e9
     assert {(birth.recipe.flops, birth.recipe.steps) for birth in newborns(history)} == {(1e9, None)}
+    with pytest.raises(InputError, match="a run of generations, for flops; came a budget of seconds; give"):
+        DualInheritance(sample_setting("seconds", Life()), DualInheritanceSettings(flops=(2e9, 1e9)))
 
 
 @pytest.mark.parametrize(

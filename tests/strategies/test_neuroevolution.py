@@ -7,6 +7,8 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from heredity.anatomy.body import anatomy_of
 from heredity.anatomy.constructor import describe
@@ -106,6 +108,36 @@ def test_mutations_of_one_kind(kind: str, found: type) -> None:
             assert {operator.kernels for operator in grown} == {(1, 3, 5, 0)}
 
 
+class Tokens(nn.Module):
+    """A perceptron at every one of some positions, and a classifier of their mean."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 12), nn.Linear(12, 20)
+        self.last = nn.Linear(20, n_classes)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.second(torch.relu(self.first(inputs)))).mean(1))
+
+
+@pytest.mark.parametrize("kind", ["beside", "after", "inception"])
+def test_blocks_at_layers_over_tokens(kind: str) -> None:
+    """As wide as features, which come last, say; without norms, and without branches that pool."""
+    form, life = InputForm((5, 8)), Life()
+    constructor = describe(f"{__file__}:Tokens", {"n_classes": 10})
+    setting = replace(sample_setting("generations", life), constructor=constructor, inputs=form)
+    settings = NeuroevolutionSettings(**SHORT, chances={kind: 1.0})
+    if kind == "inception":
+        with pytest.raises(InputError, match="inception: it has no plain layer of maps"):
+            Neuroevolution(setting, settings)
+        return
+    births, _ = live(Neuroevolution(setting, settings), life, None, 2)[1]
+    assert len(births) == SHORT["members"]
+    assert {(birth.operator.place, birth.operator.width, birth.operator.norm) for birth in births[1:]} == {
+        (kind, 4, False)
+    }
+
+
 def within(targets: Targets, **settings: object) -> History:
     life = Life()
     setting = replace(sample_setting("generations", life), targets=targets)
@@ -184,8 +216,10 @@ def test_coevolution_where_nothing_is_right_or_wrong() -> None:
     ("settings", "expected"),
     [
         ({"kept": 5}, "at least 1 kept, and fewer than there are members; came 5 of 5"),
-        ({"steps": (10, 0)}, "steps, generations and lines of at least 1"),
-        ({"lines": 0}, "steps, generations and lines of at least 1"),
+        ({"steps": (-1, 10)}, "steps of the first network of at least 0; came -1"),
+        ({"steps": (0, 0)}, "steps of a member of at least 1; came 0"),
+        ({"planned": 0}, "planned of at least 1; came 0"),
+        ({"lines": 0}, "lines of at least 1; came 0"),
         ({"chances": {"widening": 0.4}}, r"chances of mutations that sum to 1; came \[0.4\]"),
         ({"kernels": ((3, 2.0), (5, -1.0))}, r"chances of kernels that sum to 1"),
         ({"kernels": ((4, 1.0),)}, r"odd kernels, or 0 for a branch that pools; came \(4,\)"),
@@ -214,6 +248,24 @@ def test_members_may_learn_with_a_group_prior(training: str) -> None:
     for birth in itertools.chain(*generations):
         assert birth.recipe.prior is not None
         assert set(birth.recipe.prior.units) == set(birth.genome.sizes), "those of what has grown, too"
+
+
+def test_a_prior_that_only_a_cut_would_need() -> None:
+    with pytest.raises(InputError, match="a prior's share with kind mixture, as nothing is cut here; came kind l2"):
+        lived(prior=GroupPrior(kind="l2", share=0.3))
+    assert lived(prior=GroupPrior(share=0.3))
+
+
+def test_flops_are_for_runs_of_generations() -> None:
+    with pytest.raises(InputError, match="a run of generations, for flops; came a budget of seconds; give"):
+        lived("seconds", flops=(1e9, 1e8))
+    births, _ = lived(flops=(1e9, 1e8))[1]
+    assert {(birth.recipe.steps, birth.recipe.flops) for birth in births} == {(None, 1e8)}
+
+
+def test_a_trained_network_is_grown_untouched() -> None:
+    (first,), members, *_ = (births for births, _ in lived(steps=(0, 10)))
+    assert (first.recipe.steps, {birth.recipe.steps for birth in members}) == (0, {10})
 
 
 def test_a_prior_names_no_family_where_families_come() -> None:

@@ -213,7 +213,7 @@ class Branch(nn.Module):
         self, block: Block, kernel: int, host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...]
     ) -> None:
         super().__init__()
-        is_map = _is_map(host, returned)
+        is_map = is_map_at(host, returned)
         between = (block.width, *returned[1:]) if is_map else (*returned[:-1], block.width)
         self.pool = _pool(taken, is_map=is_map) if kernel == 0 else nn.Identity()
         self.expand = _layer(host, taken, between, kernel or 1)
@@ -231,7 +231,7 @@ class Branch(nn.Module):
         return self.project(F.relu(self.norm(self.expand(self.pool(inputs)))))
 
 
-def _is_map(host: nn.Module, returned: tuple[int, ...]) -> bool:
+def is_map_at(host: nn.Module, returned: tuple[int, ...]) -> bool:
     """Whether channels come first, and positions after them; else features come last."""
     return len(returned) > 1 and not isinstance(host, (nn.Linear, nn.LayerNorm))
 
@@ -264,7 +264,7 @@ def _layer(host: nn.Module, taken: tuple[int, ...], returned: tuple[int, ...], k
     Raises:
         InputError: positions do not go into each other.
     """
-    if not _is_map(host, returned):
+    if not is_map_at(host, returned):
         if taken[:-1] != returned[:-1]:
             raise InputError.of(
                 f"the shape {(*returned[:-1], taken[-1])} of what a block takes", taken, "choose a site"

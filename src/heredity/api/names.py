@@ -151,7 +151,7 @@ def _within(given: dict[str, Any], whole: dict[str, Any], path: Sequence[str], v
 def _correction(kind: type[msgspec.Struct], error: str) -> str:
     """What to do about an error of msgspec's."""
     if "Expected `array`" in error:
-        return "give a list, such as [0.5, 0.9]"
+        return "give a list, such as [0.5, 0.9], or a list of lists, such as [[1, 0.5], [3, 0.5]]"
     if "| null`, got `str`" in error:  # such as off, or None
         return "correct it, or write null for none"
     choices = _choices(kind, error)
@@ -160,7 +160,7 @@ def _correction(kind: type[msgspec.Struct], error: str) -> str:
 
 def _choices(kind: Any, error: str) -> tuple[Any, ...]:
     """What there is to choose from where an error says that a value, or a field, is not of the known; else nothing."""
-    place = re.search(r"at `\$([^`]*)", error)
+    place = re.search(r"`\$([^`]*)", error)
     for name in re.findall(r"[a-z]\w*", place[1] if place else ""):
         kind = next((field.type for one in _structs(kind) for field in fields(one) if field.name == name), None)
     if "unknown field" in error:

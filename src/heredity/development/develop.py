@@ -81,8 +81,9 @@ def develop(
     trains on `device`, and is measured on the CPU, as it will be again.
 
     Raises:
-        InputError: its recipe has hidden features taught, and it or its mentors have none, or at other positions.
-        DevelopmentError: the newborn is not the one that was planned, or its training diverged.
+        InputError: its recipe has hidden features taught, and it or its mentors have none.
+        DevelopmentError: the newborn is not the one that was planned, has hidden features at other positions than its
+            mentors, or its training diverged.
     """
     newborn = conceive(birth, parents)
     anatomy = anatomy_of(newborn.genome)
@@ -183,12 +184,14 @@ def develop_litter(
 
 
 def _sibling(newborn: Organism, network: nn.Module, trained: Trained, task: Task, graph_bytes: int) -> Grown:
-    deployed = Deployed(network, task.inputs)
+    # in training its tensors are views of one vector: they lie otherwise in memory, and sums may differ in the last bit
+    tensors = {name: tensor.clone() for name, tensor in _tensors(network).items()}
+    deployed = Deployed(build(newborn.genome, tensors), task.inputs)
     answers = predict(deployed, task.validation.inputs, keep=task.criterion.answers)
     right = task.criterion.right(answers, task.validation.labels)
     measures = _measures(anatomy_of(newborn.genome), newborn.masks, graph_bytes)
     measures["val_error"] = finite_error(task.criterion, answers, task.validation.labels)
-    organism = Organism(newborn.genome, _tensors(network), newborn.masks)
+    organism = Organism(newborn.genome, tensors, newborn.masks)
     packed = b"" if right is None else np.packbits(right.numpy()).tobytes()
     return Grown(organism, weights_digest(newborn), trained, measures, right=packed)
 

@@ -175,7 +175,7 @@ class _Pupil:
         order = sorted(named, key=lambda name: (named[name].dim() <= 1, name))  # what is decayed comes first
         sizes = [named[name].numel() for name in order]
         places = torch.cat([_as_it_lies(sibling.places[name], named[name]) for name in order])
-        masks = [sibling.masks.get(name, torch.ones(1, dtype=torch.bool).expand(named[name].shape)) for name in order]
+        masks = [sibling.masks.get(name, torch.ones(named[name].shape, dtype=torch.bool)) for name in order]
         lives = torch.cat([_as_it_lies(mask, named[name]) for mask, name in zip(masks, order, strict=True)])
         self._lives = None if bool(lives.all()) else lives.nonzero().flatten().to(device)
         self._places = places[lives].to(device)

@@ -44,7 +44,11 @@ def deployed(anatomy: Anatomy) -> list[str]:
 
 
 def blocks_bytes(anatomy: Anatomy) -> int:
-    """What blocks have brought to the ONNX file beside weights: nodes, and names; within some tens of bytes a block."""
+    """What blocks have brought to the ONNX file beside weights: nodes, and names; within some tens of bytes a block.
+
+    A file is lighter than that where several branches end in one sum: their biases learn the same, and what is the same
+    is held once. An Inception module then weighs three biases less, and their names.
+    """
     return 0 if anatomy.origin is None else _graph_bytes(anatomy) - _graph_bytes(anatomy.origin)
 
 

@@ -27,7 +27,8 @@ MASK, PLANES = "mask/", ("first/", "second/", "steps/")
 """What the names of masks, and of what an optimiser remembers, begin with in a file, before the parameter's name."""
 
 AT, BANK = "at/", "bank"
-"""Positions in a bank: `at/NAME/DIMENSION`. The bank's digest, by whose presence a sibling's file is known."""
+"""Positions in a bank: `at/NAME/DIMENSION`, or `at/NAME/` of a single number, which has no dimensions. The bank's
+digest, by whose presence a sibling's file is known."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class BlobStore:
         return self._put(_encode(tensors, dict(masks or {})))
 
     def put_litter(self, bank: Tensors, moments: Moments, parts: Sequence[Part]) -> list[str]:
-        """Writes what siblings share, tensors of at least one dimension, once, and what else each has; gives digests.
+        """Writes what siblings share once, and what else each has; gives digests.
 
         Raises:
             StoreError: see `put`.
@@ -144,9 +145,12 @@ def _load(data: bytes) -> Tensors:
 
 
 def _encode_part(bank: str, part: Part, tensors: Tensors) -> bytes:
-    """A sibling's file; `tensors` are the bank's, and of every parameter the first dimension's positions are there."""
+    """A sibling's file; `tensors` are the bank's. Of every parameter positions along its first dimension are there."""
     flat: Tensors = {**part.own, BANK: torch.tensor(list(bytes.fromhex(bank)), dtype=torch.uint8)}
     for name in part.names:
+        if tensors[name].dim() == 0:
+            flat[f"{AT}{name}/"] = torch.zeros(0, dtype=torch.int32)
+            continue
         for dim, index in {0: np.arange(len(tensors[name])), **part.plan.gathers.get(name, {})}.items():
             flat[f"{AT}{name}/{dim}"] = torch.from_numpy(index.astype(np.int32))
     return _encode(flat, part.masks)
@@ -158,7 +162,9 @@ def _joined(flat: Tensors, bank: Tensors) -> Tensors:
     gathers: dict[str, dict[int, Integers]] = {}
     for key in flat.keys() - found.keys():
         name, _, dim = key.removeprefix(AT).rpartition("/")
-        gathers.setdefault(name, {})[int(dim)] = flat[key].numpy().astype(np.int64)
+        own = gathers.setdefault(name, {})
+        if dim:
+            own[int(dim)] = flat[key].numpy().astype(np.int64)
     plan = IndexPlan(gathers)
     for prefix in ("", *PLANES):
         plane = {name: bank[prefix + name] for name in gathers if prefix + name in bank}

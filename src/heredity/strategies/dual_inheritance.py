@@ -165,6 +165,9 @@ class DualInheritance(Strategy):
     def __init__(self, setting: Setting, settings: DualInheritanceSettings | None = None) -> None:
         self._setting = setting
         self._settings = settings or DualInheritanceSettings()
+        if self._settings.flops is not None and setting.horizon.generations is None:
+            came = "a budget of seconds"
+            raise InputError.of("a run of generations, for flops", came, "give --generations instead of a budget")
         check_prior(self._settings.prior, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
         if any(name.startswith(MODEL) for name in self.space.genes):

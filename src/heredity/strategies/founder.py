@@ -21,14 +21,19 @@ def founder(setting: Setting, recipe: Recipe) -> Birth:
     return Birth(0, 0, (), Founding(setting.constructor, setting.inputs), genome, recipe, derive(setting.seed, 0))
 
 
-def check_prior(prior: GroupPrior | None, setting: Setting) -> None:
+def check_prior(prior: GroupPrior | None, setting: Setting, *, cut: bool = False) -> None:
     """Refuses a prior, if there is one, that does not fit the ancestor's groups, or a share that cannot go of it.
 
+    Unless the strategy has the share `cut` off after a training, only kinds may have one that know of it before.
+
     Raises:
-        InputError: see `GroupPrior.check`, `groups_of` and `Dial`.
+        InputError: see `GroupPrior.check`, `groups_of` and `Dial`; or such a share.
     """
     if prior is None:
         return
+    if prior.share is not None and not prior.dialled and not cut:
+        expected = "a prior's share with kind mixture, as nothing is cut here"
+        raise InputError.of(expected, f"kind {prior.kind}", "leave the share out, or set prior.kind=mixture")
     anatomy = ancestor(setting.constructor, setting.inputs).anatomy
     prior.check(groups_of(anatomy, prior.members))
     if prior.share is not None:

@@ -127,7 +127,7 @@ class GroupPruning(Strategy):
         self._measure = self._laid_by(sizes_of(anatomy, setting.graph_bytes))
         self._time = Timetable(macs(anatomy), setting.examples, setting.workers, LEAST_EPOCHS)
         prior = self._settings.prior
-        check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting)
+        check_prior(prior if prior.mixtures else replace(prior, share=0.5), setting, cut=True)
         check_culture(self._settings.culture, setting)
         self._check_shares(anatomy)
 

@@ -26,6 +26,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from heredity.anatomy.blocks import is_map_at
 from heredity.anatomy.body import anatomy_of, ancestor, fresh_tensors, root
 from heredity.anatomy.composition import is_plain
 from heredity.anatomy.genome import Genome
@@ -59,15 +60,15 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
     """Settings; recorded in `run.json`.
 
     `members` and `kept` are a line's, of which there are so many `lines`.
-    `steps` are the first network's (N1), and a member's in each generation (joint: N2 / M1); `flops`, if given, are
-    those of training that they have instead, so that unlike members, and runs, cost the same. `chances` of mutations
-    are shares; a mutation adds `amount` of the family's clusters, or of the channels at the site, in the given
-    `variant`. `kernels` and their chances are those of blocks; "flattening" takes away blocks that contribute less than
-    `negligible`. With `rate` "scaled" the learning rate falls as parameters grow; `annealed`, it falls as a cosine over
-    the generations. Members learn with a `prior` on their groups, if there is one.
+    `steps` are the first network's (N1, 0 for one that is trained already), and a member's in each generation (joint:
+    N2 / M1); `flops`, if given, are those of training that they have instead, so that unlike members, and runs, cost
+    the same. `chances` of mutations are shares; a mutation adds `amount` of the family's clusters, or of the channels
+    at the site, in the given `variant`. `kernels` and their chances are those of blocks; "flattening" takes away blocks
+    that contribute less than `negligible`. With `rate` "scaled" the learning rate falls as parameters grow; `annealed`,
+    it falls as a cosine over the generations. Members learn with a `prior` on their groups, if there is one.
 
-    Where seconds bound the run, the first network has `ancestor_time` of them (a share), and the `planned` generations
-    (K) the rest.
+    Where seconds bound the run, `steps` do not count: the first network has `ancestor_time` of the seconds (a share),
+    and the `planned` generations (K) the rest.
     """
 
     members: int = 10
@@ -100,9 +101,11 @@ class NeuroevolutionSettings(msgspec.Struct, frozen=True):
         if not 1 <= self.kept < self.members:
             came = f"{self.kept} of {self.members}"
             raise InputError.of("at least 1 kept, and fewer than there are members", came, "change either")
-        counts = (*self.steps, self.planned, self.lines)
-        if min(counts) < 1:
-            raise InputError.of("steps, generations and lines of at least 1", counts, "raise them")
+        if self.steps[0] < 0:
+            raise InputError.of("steps of the first network of at least 0", self.steps[0], "raise them")
+        for name, count in {"steps of a member": self.steps[1], "planned": self.planned, "lines": self.lines}.items():
+            if count < 1:
+                raise InputError.of(f"{name} of at least 1", count, "raise it")
         for name, chances in (("mutations", self.chances.values()), ("kernels", [c for _, c in self.kernels])):
             if not chances or min(chances) < 0 or not math.isclose(sum(chances), 1.0, abs_tol=1e-6):
                 raise InputError.of(f"chances of {name} that sum to 1", list(chances), "change them")
@@ -146,8 +149,8 @@ class Neuroevolution(Strategy):
     """See the file's head.
 
     Raises:
-        InputError: ceilings that the first network breaks, chances of growth of which none can come true in it, or
-            co-evolution where nobody can say which answers are right.
+        InputError: ceilings that the first network breaks, chances of growth of which none can come true in it,
+            co-evolution where nobody can say which answers are right, or FLOPs where seconds bound the run.
     """
 
     def __init__(self, setting: Setting, settings: NeuroevolutionSettings | None = None) -> None:
@@ -233,6 +236,9 @@ class Neuroevolution(Strategy):
         if self._settings.selection == "coevolution" and not setting.graded:
             came = "a task where that cannot be said"
             raise InputError.of("answers that are right or wrong, for co-evolution", came, "set selection=accuracy")
+        if self._settings.flops is not None and setting.horizon.generations is None:
+            came = "a budget of seconds"
+            raise InputError.of("a run of generations, for flops", came, "give --generations instead of a budget")
         check_prior(self._settings.prior, setting)
         check_for_all(self._settings.prior)
         first = ancestor(setting.constructor, setting.inputs)
@@ -304,11 +310,13 @@ class Neuroevolution(Strategy):
         settings = self._settings
         if kind == "widening":
             return Widening(place, self._even(genome.sizes[place]), number, settings.variant)
-        returned = root(genome).sites[place].returned
+        first = root(genome)
+        returned = first.sites[place].returned
+        is_map = is_map_at(first.module.get_submodule(place), returned)
         kernels = (1, 3, 5, 0) if kind == "inception" else (kernel,)
-        width = max(2, 2 * round(self._even(returned[0]) / len(kernels) / 2))
+        width = max(2, 2 * round(self._even(returned[0 if is_map else -1]) / len(kernels) / 2))
         where: Literal["beside", "after"] = "beside" if kind == "beside" else "after"
-        return Deepening(place, number, where, width, kernels, norm=len(returned) > 1, variant=settings.variant)
+        return Deepening(place, number, where, width, kernels, norm=is_map, variant=settings.variant)
 
     def _even(self, size: int) -> int:
         """How many clusters are added where there are so many: pairs of them."""
@@ -360,5 +368,5 @@ def _places(kind: Growth, genome: Genome) -> list[str]:
         for name, site in first.sites.items()
         if is_plain(first.module.get_submodule(name), reads=kind == "beside")
         and site.returned != first.anatomy.outputs
-        and (len(site.returned) > 1 or kind != "inception")
+        and (kind != "inception" or is_map_at(first.module.get_submodule(name), site.returned))
     )
