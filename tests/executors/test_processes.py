@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -75,6 +76,27 @@ def test_a_loop_that_takes_its_time_is_not_held_against_newborns(tmp_path: Path)
             statuses.append(individual.status)
             time.sleep(4 if len(statuses) == 1 else 0)
     assert statuses == ["developed"] * 2
+
+
+def test_a_loop_that_is_stopped_while_it_tells_of_a_sign_gives_nobody_up(tmp_path: Path) -> None:
+    """Everybody is, and the loop goes on first: it has heard nobody for longer than its patience."""
+    village, told = Village(tmp_path, patience=1.5), list[float]()
+
+    def tell(number: int, share: float) -> None:
+        told.append(share)
+        if len(told) == 3:
+            (worker,) = workers()
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGSTOP)
+            time.sleep(3)
+            threading.Timer(0.2, os.kill, (worker.pid, signal.SIGCONT)).start()
+
+    with Processes(village.nursery, 1, tell) as executor:
+        list(executor.develop([village.founder(9)]))
+        told.clear()
+        (individual,) = executor.develop([village.founder(1, "slow", 300)])
+    assert len(told) > 3
+    assert (individual.status, individual.reason) == ("developed", None)
 
 
 @pytest.mark.parametrize("n_workers", [0, -1])

@@ -114,24 +114,34 @@ class Processes(Executor):
     def _listen(self, busy: list[_Worker]) -> list[Individual]:
         """Wait for messages, deaths, the end of patience or `cancel`; give what came to its end."""
         patience = self._nursery.patience
-        deadline = min(worker.last_sign for worker in busy) + patience
         watched = [w.connection for w in busy] + [w.process.sentinel for w in busy] + [self._wake_reader]
-        begun = time.monotonic()
-        ready = set(wait(watched, max(0.0, deadline - begun)))
+        deadline = self._deadline(busy)
+        ready = set(wait(watched, max(0.0, deadline - time.monotonic())))
         if self._wake_reader in ready:
             return []
-        if (now := time.monotonic()) > max(deadline, begun) + STOPPED:  # Ctrl-Z, say: nobody could give a sign of life
-            for worker in busy:
-                worker.last_sign = now
+        self._deadline(busy)
+        now = time.monotonic()
         born: list[Individual] = []
         for worker in busy:
             answer = self._hear(worker) if worker.connection in ready else None
             if answer is None and (worker.process.sentinel in ready or worker.lost):
                 answer = self._buried(worker)
-            elif answer is None and time.monotonic() - worker.last_sign >= patience:
+            elif answer is None and now - worker.last_sign >= patience:
                 answer = self._given_up(worker)
             born += answer or []
         return born
+
+    def _deadline(self, busy: list[_Worker]) -> float:
+        """When the first of them will have been silent for too long.
+
+        Long past it nobody was listened to, whether all were stopped (Ctrl-Z, say) or the loop alone took its time:
+        then silence counts from now on.
+        """
+        patience, now = self._nursery.patience, time.monotonic()
+        if now > min(worker.last_sign for worker in busy) + patience + STOPPED:
+            for worker in busy:
+                worker.last_sign = now
+        return min(worker.last_sign for worker in busy) + patience
 
     def _hear(self, worker: _Worker) -> list[Individual] | None:
         """Take in what a worker sent, up to its answer.
