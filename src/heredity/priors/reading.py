@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 
-from heredity.priors.boundary import boundary, log_odds_for, parts_sides
+from heredity.priors.boundary import boundary, log_odds_for
 from heredity.priors.dial import Dial, Norms
 from heredity.priors.mixture import Component, Mixture
 from heredity.priors.prior import GroupPrior
@@ -68,8 +68,9 @@ def in_force(prior: GroupPrior, progress: float) -> dict[str, Setting]:
     """
     found: dict[str, Setting] = {}
     for name, mixture in prior.mixtures_at(progress).items():
-        if len(mixture.components) > 1 and parts_sides(mixture):
-            found[name] = Setting(boundary(mixture), mixture, prior.strength_at(progress))
+        threshold = boundary(mixture) if len(mixture.components) > 1 else math.inf
+        if 0 < threshold < math.inf:
+            found[name] = Setting(threshold, mixture, prior.strength_at(progress))
     return found
 
 
