@@ -1,6 +1,7 @@
 """What growing is worth: from small against at the final size, the variants, and a population against its peers.
 
-    python benchmarks/grown.py [--only when|variants|population] [--data mnist:20% ...] [--seeds 0 1 2] [--out DIR]
+    python benchmarks/grown.py [--only when|variants|population] [--data mnist:20% ...] [--seeds 0 1 2] [--device cuda]
+                               [--out DIR]
 
 when         a small convolutional network is grown to twice its widths after 0, 1/4, 1/2 or 3/4 of the training, with
              the learning rate scaled (lr |theta_old| / |theta_new|) or kept, beside the small one and the large one
@@ -39,7 +40,7 @@ from heredity.development.develop import develop_litter
 from heredity.development.ensemble import Ensemble
 from heredity.development.loop import Effort
 from heredity.development.recipe import Recipe
-from heredity.executors.worker import keep_memory, prepare_process
+from heredity.executors.worker import keep_memory, prepare_device, prepare_process
 from heredity.measures.flops import training_flops
 from heredity.measures.size import macs, params
 from heredity.measures.variety import mean_distance
@@ -129,9 +130,11 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["mnist:20%", "cifar10:20%"], help="default: both")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=float, default=EPOCHS, help=f"of the large network (default: {EPOCHS:g})")
+    parser.add_argument("--device", default="cpu", help="where networks train (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path("runs/grown"))
     given = parser.parse_args()
     prepare_process(1)
+    prepare_device(given.device)
     keep_memory()
     given.out.mkdir(parents=True, exist_ok=True)
     epochs = f"{given.epochs:g}"
@@ -140,21 +143,23 @@ def main() -> None:
         for data in given.data:
             for seed in given.seeds:
                 task = heredity.load_task(data, seed=seed)
-                for arm, run in arms_of(name, task, seed, given.epochs):
+                for arm, run in arms_of(name, task, seed, given.epochs, given.device):
                     key = (data, arm, str(seed), epochs)
                     if key not in {tuple(row[column] for column in KEY) for row in rows_of(table)}:
                         note(table, {**dict(zip(KEY, key, strict=True)), **run()})
             report(name, data, [row for row in rows_of(table) if (row["data"], row["epochs"]) == (data, epochs)])
 
 
-def arms_of(name: str, task: Any, seed: int, epochs: float) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+def arms_of(
+    name: str, task: Any, seed: int, epochs: float, device: str
+) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """By name: what runs an arm, and gives its row."""
     if name == "population":
         for arm in ("one", "independent", "joint", "joint, co-evolution", "each"):
-            yield arm, lambda arm=arm: population(arm, task, seed, epochs)
+            yield arm, lambda arm=arm: population(arm, task, seed, epochs, device)
         return
     for arm, what in (WHEN if name == "when" else VARIANTS).items():
-        yield arm, lambda what=what: grown(what, task, seed, epochs)
+        yield arm, lambda what=what: grown(what, task, seed, epochs, device)
 
 
 def found(make: Callable[..., nn.Module], task: Any, seed: int) -> Organism:
@@ -167,7 +172,7 @@ def budget(task: Any, epochs: float, organism: Organism) -> float:
     return epochs * len(task.train) * training_flops(macs(anatomy_of(organism.genome)))
 
 
-def grown(arm: Arm, task: Any, seed: int, epochs: float) -> dict[str, Any]:
+def grown(arm: Arm, task: Any, seed: int, epochs: float, device: str) -> dict[str, Any]:
     """An arm of `when` or `variants`."""
     start, effort = time.perf_counter(), Effort()
     organism = found(arm.start, task, derive(seed, "found"))
@@ -180,19 +185,21 @@ def grown(arm: Arm, task: Any, seed: int, epochs: float) -> dict[str, Any]:
         if arm.scaled:
             rate *= first / params(anatomy_of(organism.genome))
         recipe = Recipe(flops=whole / PIECES, batch_size=64, learning_rate=rate, schedule="constant", weight_decay=1e-2)
-        organism, error = trained(organism, recipe, task, derive(seed, piece), effort)
+        organism, error = trained(organism, recipe, task, derive(seed, piece), effort, device)
     return row([organism], [error], effort.flops, time.perf_counter() - start, task)
 
 
-def trained(organism: Organism, recipe: Recipe, task: Any, seed: int, effort: Effort) -> tuple[Organism, float]:
+def trained(
+    organism: Organism, recipe: Recipe, task: Any, seed: int, effort: Effort, device: str
+) -> tuple[Organism, float]:
     """The network after a training, with what its optimiser remembers, and its validation error."""
     birth = Birth(1, 1, (0,), Cloning(), organism.genome, recipe, seed, litter=1)
-    brood = develop_litter([birth], [[organism]], task, efforts=[effort])
+    brood = develop_litter([birth], [[organism]], task, efforts=[effort], device=device)
     one = brood.grown[0].organism
     return Organism(one.genome, one.tensors, one.masks, brood.moments), brood.grown[0].measures["val_error"]
 
 
-def population(arm: str, task: Any, seed: int, epochs: float) -> dict[str, Any]:
+def population(arm: str, task: Any, seed: int, epochs: float, device: str) -> dict[str, Any]:
     """An arm of `population`: FLOPs are those of so many epochs of the first network for every member."""
     start = time.perf_counter()
     whole = MEMBERS * budget(task, epochs, found(small, task, 0))
@@ -204,7 +211,7 @@ def population(arm: str, task: Any, seed: int, epochs: float) -> dict[str, Any]:
             recipe = Recipe(
                 flops=whole / PIECES / count, batch_size=64, learning_rate=rate, schedule="constant", weight_decay=1e-2
             )
-            done = [trained(one, recipe, task, derive(seed, piece, k), effort) for k, one in enumerate(born)]
+            done = [trained(one, recipe, task, derive(seed, piece, k), effort, device) for k, one in enumerate(born)]
             born = [one for one, _ in done]
         return row(born, [error for _, error in done], effort.flops, time.perf_counter() - start, task)
     first, later = whole / (GENERATIONS + 1), whole / (GENERATIONS + 1) / MEMBERS
@@ -228,6 +235,7 @@ def population(arm: str, task: Any, seed: int, epochs: float) -> dict[str, Any]:
             generations=GENERATIONS,
             seed=seed,
             workers=0,
+            device=device,
             out=Path(folder) / "run",
             export=False,
         )

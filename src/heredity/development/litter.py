@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]  # what all of them are
 
 from heredity.anatomy.inputs import InputForm
@@ -41,6 +42,9 @@ SEEN_ANEW = 16
 
 SECOND, EPSILON = 0.999, 1e-8
 """Decay of the mean of squared gradients, and what keeps its root from zero."""
+
+ALIGNED = 64
+"""Numbers: on a GPU every parameter begins at a multiple of it, as kernels of convolutions expect."""
 
 
 @dataclass
@@ -174,20 +178,22 @@ class _Pupil:
         named = {name: p for name, p in sibling.network.named_parameters() if p.requires_grad}
         order = sorted(named, key=lambda name: (named[name].dim() <= 1, name))  # what is decayed comes first
         sizes = [named[name].numel() for name in order]
-        places = torch.cat([_as_it_lies(sibling.places[name], named[name]) for name in order])
-        masks = [sibling.masks.get(name, torch.ones(named[name].shape, dtype=torch.bool)) for name in order]
-        lives = torch.cat([_as_it_lies(mask, named[name]) for mask, name in zip(masks, order, strict=True)])
+        gaps = [0 if device.type == "cpu" else -size % ALIGNED for size in sizes]  # behind each, where nobody lives
+        ends = list(zip(order, gaps, strict=True))
+        places = torch.cat([F.pad(_as_it_lies(sibling.places[name], named[name]), (0, gap)) for name, gap in ends])
+        masks = {name: torch.ones(named[name].shape, dtype=torch.bool) for name in order} | dict(sibling.masks)
+        lives = torch.cat([F.pad(_as_it_lies(masks[name], named[name]), (0, gap)) for name, gap in ends])
         self._lives = None if bool(lives.all()) else lives.nonzero().flatten().to(device)
         self._places = places[lives].to(device)
-        self._decayed = int(
-            lives[: sum(size for size, name in zip(sizes, order, strict=True) if named[name].dim() > 1)].sum()
-        )
+        whole = [size + gap for size, gap in zip(sizes, gaps, strict=True)]
+        decayed = sum(length for length, name in zip(whole, order, strict=True) if named[name].dim() > 1)
+        self._decayed = int(lives[:decayed].sum())
         self._theta = torch.zeros(len(places), dtype=bank.values.dtype, device=device)
         self._slope = torch.zeros_like(self._theta)
-        vectors = zip(order, self._theta.split(sizes), self._slope.split(sizes), strict=True)
-        for name, theta, slope in vectors:
+        vectors = zip(order, sizes, self._theta.split(whole), self._slope.split(whole), strict=True)
+        for name, size, theta, slope in vectors:
             parameter = named[name]
-            parameter.data, parameter.grad = _laid_out(theta, parameter), _laid_out(slope, parameter)
+            parameter.data, parameter.grad = _laid_out(theta[:size], parameter), _laid_out(slope[:size], parameter)
         sibling.network.train()
 
     def fetch(self) -> None:
