@@ -55,7 +55,7 @@ def test_who_goes_is_said_by_a_mixture_too() -> None:
     [
         (heredity.GroupPrior(share=0.9999), "a share that can go; came 99.99 %"),
         (heredity.GroupPrior(share=0.5, strengths={"fc9": 2.0}), "strengths of families of the network; came fc9"),
-        (heredity.GroupPrior(share=1e-5), "a share that can go; came 0.001 %, where the least cluster is"),
+        (heredity.GroupPrior(share=1e-5), "a share that can go; came 0.001 %, where clusters are too coarse for it; ask for 3.2 %"),
         (heredity.GroupPrior(share=0.5, norm="nowhere.py:norm"), "a norm reference that can be imported"),
         (heredity.GroupPrior(share=0.5, cost="bytes"), "fields of a prior .* came Invalid enum value 'bytes'"),
         (heredity.GroupPrior(share=0.5, families="xy"), "fields of a prior .* came Expected `array`, got `str`"),
@@ -79,7 +79,7 @@ def test_a_network_is_reduced_to_itself_whoever_else_has_a_prior() -> None:
     slopes, priors = [0.01, 1.0], list[heredity.Regulariser]()
     for slope in slopes:
         net = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.LeakyReLU(slope), nn.Linear(8, 3))
-        priors.append(heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.5)))
+        priors.append(heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.49)))
     assert [prior.reduced().get_submodule("2").negative_slope for prior in priors] == slopes
 
 
@@ -87,3 +87,47 @@ def test_a_prior_that_does_not_say_who_goes_reduces_nobody() -> None:
     prior = heredity.Regulariser(network(), (1, 4, 4), heredity.GroupPrior(kind="group-lasso"))
     with pytest.raises(InputError, match="a prior that says who goes: a share, or a mixture; came neither"):
         prior.reduced()
+
+
+def test_frozen_weights_are_not_waited_for() -> None:
+    """Who is made by frozen weights alone falls silent by those that read it."""
+    net = network()
+    net.get_submodule("1").requires_grad_(False)
+    prior = heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.4))
+    trained(prior, net)
+    small, inputs = prior.reduced(), torch.randn(8, 1, 4, 4)
+    with torch.no_grad():
+        assert torch.allclose(net(inputs), small(inputs), atol=0.05)
+    assert not small.get_parameter("1.weight").requires_grad
+
+
+def test_what_cannot_fall_silent_is_refused() -> None:
+    net = network()
+    net.requires_grad_(False).get_submodule("5").requires_grad_(True)
+    with pytest.raises(InputError, match="clusters of all families; came none in family"):
+        heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.4))
+    net.get_parameter("1.bias").requires_grad_(True)
+    net.get_parameter("3.bias").requires_grad_(True)
+    with pytest.raises(
+        InputError, match="can bring to zero; came 1, frozen both where it is made and where it is read"
+    ):
+        heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.4))
+    heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(kind="l2"))
+
+
+def test_a_removal_that_is_felt_is_warned_of() -> None:
+    net = network()
+    prior = heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.5))
+    net(torch.randn(4, 1, 4, 4)).sum().backward()
+    prior(0.0)
+    with pytest.warns(UserWarning, match=r"\d+ groups that go are not at zero, so their removal is felt; train longer"):
+        prior.reduced()
+
+
+def test_a_network_of_double_precision() -> None:
+    net = network().double()
+    prior = heredity.Regulariser(net, (1, 4, 4), heredity.GroupPrior(share=0.5))
+    net(torch.randn(4, 1, 4, 4, dtype=torch.double)).sum().backward()
+    prior(0.0)
+    with pytest.warns(UserWarning, match="removal is felt"):
+        assert prior.reduced().get_parameter("1.weight").dtype == torch.double

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import re
 
 import hypothesis.strategies as st
 import numpy as np
@@ -106,11 +108,33 @@ def test_what_cannot_go_is_refused_with_what_can() -> None:
 def test_a_share_of_less_than_a_cluster_is_refused() -> None:
     body = trace(nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.ReLU(), nn.Linear(3, 10)), InputForm((1, 8, 8)))
     dial = Dial(body, "params")
-    with pytest.raises(
-        InputError, match=r"a share that can go; came 10 %, where the least cluster is 31.91 %; ask for 32 %"
-    ):
+    with pytest.raises(InputError, match=r"a share that can go; came 10 %, where clusters are .*; ask for 31.9 %$"):
         dial.check_fine(0.1)
-    dial.check_fine(0.2)
+    with pytest.raises(InputError, match=r"came 40 %, where clusters are too coarse for it; ask for 31.9 % or 63.8 %$"):
+        dial.check_fine(0.4)
+    for share in (0.3, 0.319, 0.63, 0.638):
+        dial.check_fine(share)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.13, 0.5, 0.77])
+def test_what_passes_as_fine_can_be_met(share: float) -> None:
+    """Of a network of few clusters, by trying all; of one of many, any share is near one that can go."""
+    shapes = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    body = trace(shapes, InputForm((1, 4, 4)))
+    counts = [
+        {name: np.arange(n) for name, n in zip(body.sizes, both, strict=True)}
+        for both in itertools.product(*(range(1, n + 1) for n in body.sizes.values()))
+    ]
+    possible = [1 - params(body.select(kept)) / params(body) for kept in counts]
+    met = any(share <= found <= min(share + 0.03, 2 * share) for found in possible)
+    if met:
+        Dial(body, "params").check_fine(share)
+    else:
+        with pytest.raises(InputError, match="too coarse") as refused:
+            Dial(body, "params").check_fine(share)
+        for asked in re.findall(r"([\d.]+) %", str(refused.value).partition("ask for")[2]):
+            Dial(body, "params").check_fine(float(asked) / 100)
+    Dial(anatomy("lenet5"), "params").check_fine(share)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])

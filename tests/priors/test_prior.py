@@ -150,6 +150,7 @@ def test_mixtures_may_differ_by_family(anatomy: Anatomy) -> None:
         ({"share": 1.0}, r"a share to remove in \(0, 1\); came 1.0"),
         ({"share": 0.5, "strength": -1.0}, "a strength of at least 0"),
         ({"share": 0.5, "strengths": {"fc1": math.inf}}, "a strength of at least 0"),
+        ({"share": 0.5, "strengths": {"fc1": 0.0}}, "strengths above 0 beside a share, .*; came 0 for fc1"),
         ({"share": 0.5, "settled": 1.5}, r"settled, a share in \[0, 1\]; came 1.5"),
         ({"share": 0.5, "units": {"fc1": 0.0}}, "units above 0"),
     ],

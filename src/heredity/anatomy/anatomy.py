@@ -74,7 +74,7 @@ class Anatomy:
     shapes: Mapping[str, tuple[int, ...]]
     """Shape of every parameter and floating-point buffer."""
     parameters: frozenset[str]
-    """Which of `shapes` are trained."""
+    """Which of `shapes` are parameters."""
     positions: Mapping[str, int]
     """By weight: how often each of its elements is multiplied for one example (MACs = elements x positions)."""
     outputs: tuple[int, ...]
@@ -85,6 +85,8 @@ class Anatomy:
     """MACs of products of activations for one example: by family those of each cluster, under "" those of the rest."""
     follows: tuple[Follow, ...] = ()
     """Attributes of the network's modules that count channels, and must be told when channels go."""
+    frozen: frozenset[str] = frozenset()
+    """Which of `parameters` no training changes."""
     origin: Anatomy | None = None
     """The ancestor's, where blocks have come since."""
     pools: int = 0

@@ -147,8 +147,9 @@ def structure_of(module: nn.Module) -> str:
 
 
 def _options(module: nn.Module) -> list[str]:
-    """What its layers have been told beside shapes: the plain attributes of each."""
-    return [
+    """What its layers have been told beside shapes: the plain attributes of each; and what is frozen."""
+    frozen = [f"{name} frozen" for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    return frozen + [
         f"{name}.{option}={value!r}"
         for name, layer in module.named_modules()
         for option, value in sorted(vars(layer).items())

@@ -82,4 +82,5 @@ def _anatomy(module: nn.Module, ride: Ride, formed: Formed, outputs: tuple[int, 
         outputs=outputs,
         folds=ride.folds,
         work=formed.work(ride),
+        frozen=frozenset(name for name, p in module.named_parameters() if not p.requires_grad),
     )

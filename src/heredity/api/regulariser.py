@@ -14,6 +14,7 @@ Patents cover the method: see NOTICE.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 
 import msgspec
@@ -36,7 +37,7 @@ class Regulariser:
     """Adds a prior's gradient to those of a network; call it between backward and the step.
 
     `inputs` is the shape of one example without the batch. Units of norms, and fitted mixtures, are of the weights as
-    they are now. The network may be on any device.
+    they are now. The network may be on any device, and of any precision. Frozen weights are of no group.
 
     Raises:
         InputError: the prior does not fit the network, or asks for a share that cannot go.
@@ -46,7 +47,7 @@ class Regulariser:
     def __init__(self, network: nn.Module, inputs: Sequence[int] | InputForm, prior: GroupPrior) -> None:
         form = inputs if isinstance(inputs, InputForm) else InputForm(tuple(inputs))
         self._network = network
-        self._first = ancestor(provide(copy.deepcopy(network).cpu()), form)
+        self._first = ancestor(provide(copy.deepcopy(network).cpu().float()), form)
         anatomy, prior = self._first.anatomy, _plain(prior)
         prior.check(groups_of(anatomy, prior.members))
         if prior.share is not None:
@@ -74,9 +75,16 @@ class Regulariser:
     def reduced(self) -> nn.Module:
         """The network as it is now without who is on the wrong side: a new one, on the same device.
 
+        Warns where groups that go are not at zero yet, so that their removal is felt.
+
         Raises:
             InputError: the prior has neither a share nor mixtures, which would say who that is.
         """
+        if late := self._pull.late():
+            weights = "longer, with a higher strength or another norm, and tell of the progress up to 1"
+            warnings.warn(
+                f"{late} groups that go are not at zero, so their removal is felt; train {weights}", stacklevel=2
+            )
         child = Reduction(self._prior).conceive([self._organism()], 0)
         network = build(child.genome, child.tensors).to(next(self._network.parameters()).device)
         return network.train(self._network.training)

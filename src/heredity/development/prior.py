@@ -20,6 +20,9 @@ from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, s
 ZERO = 0.01
 """A norm, in its family's unit, at which a group can go and nobody notices."""
 
+FELT = 0.1
+"""A norm, in its family's unit, from which on that one group went is noticed."""
+
 INSISTENCE, MOST_INSISTENT = 2.0, 16.0
 """By what lambda grows from one reading to the next while somebody who has to go is not at zero, and at most in all.
 Where all can be pulled to zero, 8 was enough; where some cannot, more would harm all others (lab log, 2026-11-27)."""
@@ -72,6 +75,13 @@ class Pull:
         norms = self._groups.norms(self._weights, self._norm) / self._units
         return *self.readings, *self._read(1.0, norms)
 
+    def late(self) -> int:
+        """How many groups that go by the dial's last reading are not at zero: their removal is felt. Else none."""
+        if not self._prior.dialled or not self._settings:
+            return 0
+        relative = self._groups.norms(self._weights, self._norm) / self._units
+        return int(((relative < self._settings[""].threshold) & (relative > FELT)).sum())
+
     def _read(self, progress: float, norms: torch.Tensor) -> list[Reading]:
         """Where norms `(groups,)` are, in their units, of each mixture's groups."""
         return [read(progress, norms[own], self._settings.get(name), name) for name, own in self._parts.items()]
@@ -119,7 +129,7 @@ class Pull:
         setting = set_by(
             replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
         )
-        late = (norms < setting.threshold) & (norms > ZERO) & (self._counts > 0)  # who is not pulled at all is not late
+        late = (norms < setting.threshold) & (norms > ZERO)
         if progress > prior.settled and bool(late.any()):
             self._insistence = min(self._insistence * INSISTENCE, MOST_INSISTENT)
         self._strength = setting.strength * self._insistence

@@ -7,6 +7,7 @@ costs without them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from numpy.typing import NDArray
 from heredity.anatomy.anatomy import Anatomy, Kept
 from heredity.errors import InputError
 from heredity.measures.expected import Cost, Sizes
+
+NEAR = 0.03
+"""How much more than was asked for may have to go."""
+
+MANY = 4096
+"""Ways to choose how many clusters families have: of more, some are taken to be near any share."""
 
 Norms = Mapping[str, NDArray[np.float64]]
 """By family `(clusters,)`: the norms of its groups, in units that compare between families, or scores that do."""
@@ -76,15 +83,18 @@ class Dial:
             raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * self.most) / 10:g} % or less")
 
     def check_fine(self, share: float) -> None:
-        """Refuses a share that is nearer to nothing than to what the least cluster takes along.
+        """Refuses a share where clusters are so coarse that whatever goes, more than `NEAR` above it goes, or twice as much.
 
         Raises:
             InputError: so it is.
         """
-        least = min((self._gone({name: n - 1}) for name, n in self._counts.items() if n > 1), default=0.0)
-        if share < least / 2:
-            came = f"{100 * share:.4g} %, where the least cluster is {100 * least:.4g} %"
-            raise InputError.of("a share that can go", came, f"ask for {math.ceil(1000 * least) / 10:g} % or more")
+        possible = self._possible()
+        above = possible[np.searchsorted(possible, share) :]
+        if len(above) and above[0] > min(share + NEAR, 2 * share):
+            below = possible[np.searchsorted(possible, share) - 1 :][:1]
+            nearest = [math.floor(1000 * found) / 10 for found in (*below, above[0]) if found > 0]
+            came = f"{100 * share:.4g} %, where clusters are too coarse for it"
+            raise InputError.of("a share that can go", came, f"ask for {' or '.join(f'{one:g} %' for one in nearest)}")
 
     def cut(self, norms: Norms, share: float) -> Cut:
         """Who goes: the fewest with whom at least `share` goes.
@@ -117,6 +127,14 @@ class Dial:
             for start, name in zip(starts, names, strict=True)
         }
         return Cut(kept, float(edge.mean()), gone(count))
+
+    def _possible(self) -> NDArray[np.float64]:
+        """Every share that can go, ascending; of networks of too many, nothing and what the least cluster takes."""
+        numbers = list(self._counts.values())
+        if math.prod(numbers) > MANY:
+            return np.array([0.0, min(self._gone({name: n - 1}) for name, n in self._counts.items() if n > 1)])
+        left = itertools.product(*(range(1, n + 1) for n in numbers))
+        return np.unique([self._gone(dict(zip(self._counts, counts, strict=True))) for counts in left])
 
     def _gone(self, counts: Mapping[str, float]) -> float:
         return 1 - (self._sizes(counts) + self._constant) / self._whole

@@ -96,12 +96,14 @@ class Groups:
     """The groups of a network, those of one family after the other.
 
     `places` say by tensor and dimension which group each position is of, `(length,)`; the number of all groups where it
-    is of none.
+    is of none. Of families that are `held` no training brings a cluster to zero: some of what makes it is frozen, and
+    some of what reads it.
     """
 
     sizes: Mapping[str, int]
     places: Mapping[str, Mapping[int, torch.Tensor]]
     shapes: Mapping[str, tuple[int, ...]]
+    held: frozenset[str] = frozenset()
 
     @property
     def count(self) -> int:
@@ -143,7 +145,7 @@ class Groups:
     def on(self, device: torch.device) -> Groups:
         """The same for weights that lie on a device."""
         places = {name: {dim: place.to(device) for dim, place in own.items()} for name, own in self.places.items()}
-        return Groups(self.sizes, places, self.shapes)
+        return Groups(self.sizes, places, self.shapes, self.held)
 
     def living(self, alive: torch.Tensor) -> torch.Tensor:
         """`(groups,)`: how many weights each has but for those that it shares with groups which do not live.
@@ -273,20 +275,27 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     count, start = sum(sizes.values()), 0
     places: dict[str, dict[int, torch.Tensor]] = {}
     weighed: set[str] = set()
+    held: set[str] = set()
     for family in anatomy.families:
+        sides: dict[str, set[bool]] = {}  # by role, whether its weights are frozen
         for s in family.slices:
             matters = s.tensor in anatomy.parameters and (s.role != "made" or s.tensor not in sizeless)
-            if matters and s.role in ROLES[members]:
+            if not matters or s.role not in ROLES[members]:
+                continue
+            sides.setdefault(s.role, set()).add(s.tensor in anatomy.frozen)
+            if s.tensor not in anatomy.frozen:
                 length = anatomy.shapes[s.tensor][s.dim]
                 place = places.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
                 numbers = torch.arange(start, start + family.size).unsqueeze(1)
                 place[torch.from_numpy(s.positions)] = numbers.expand(s.positions.shape)
                 weighed.add(family.name)
+        if {False} not in sides.values():
+            held.add(family.name)
         start += family.size
     if empty := [name for name in sizes if name not in weighed]:
         remedy = "train its weights" if members == "clusters" else "choose clusters"
         raise InputError.of(f"{members} of all families", f"none in family {empty[0]}", remedy)
-    return Groups(sizes, places, anatomy.shapes)
+    return Groups(sizes, places, anatomy.shapes, frozenset(held))
 
 
 def _bias(weight: str) -> str:

@@ -106,6 +106,10 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError.of("settled, a share in [0, 1]", self.settled, "correct the prior")
         if self.share is not None and not 0 < self.share < 1:
             raise InputError.of("a share to remove in (0, 1)", self.share, "give 0.5 for half")
+        if self.dialled and 0.0 in self.strengths.values():
+            family = next(name for name, factor in self.strengths.items() if factor == 0.0)
+            expected, came = "strengths above 0 beside a share, for which all families are pulled", f"0 for {family}"
+            raise InputError.of(expected, came, "correct the prior")
         if self.mixtures and self.share is not None:
             raise InputError.of("either mixtures or a share to remove", "both", "correct the prior")
         if self.kind != "mixture" and self.mixtures:
@@ -128,7 +132,8 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         Raises:
             InputError: neither mixtures nor a share where either is needed; something of families that are not there;
-                units or mixtures of some families but not of all, or mixtures of unlike components.
+                units or mixtures of some families but not of all, or mixtures of unlike components; or a share where
+                clusters cannot fall silent.
         """
         _ = self.parameter
         if self.kind == "mixture" and self.share is None and not self.mixtures:
@@ -142,6 +147,10 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             whole = what == "strengths" or (what == "mixtures" and "" in self.mixtures)
             if names and not whole and (missing := sorted(families - names)):
                 raise InputError.of(f"{what} of all families", f"none of {missing[0]}", "add it")
+        if self.dialled and groups.held:
+            came = f"{min(groups.held)}, frozen both where it is made and where it is read"
+            remedy = "train them, or give mixtures instead of a share"
+            raise InputError.of("families whose clusters a training can bring to zero", came, remedy)
         kinds = {mixture.families: name for name, mixture in self.mixtures.items()}
         if len(kinds) > 1:
             came = f"others of {list(kinds.values())[-1] or 'all'}"
