@@ -83,7 +83,7 @@ class Dial:
             raise InputError.of("a share that can go", came, f"ask for {math.floor(1000 * self.most) / 10:g} % or less")
 
     def check_fine(self, share: float) -> None:
-        """Refuses a share where clusters are so coarse that more than `NEAR` beyond it goes, or more than twice as much.
+        """Refuses a share where clusters are so coarse that more than `NEAR` beyond it goes, or over twice as much.
 
         Raises:
             InputError: so it is.
