@@ -24,7 +24,8 @@ def founder(setting: Setting, recipe: Recipe) -> Birth:
 def check_prior(prior: GroupPrior | None, setting: Setting, *, cut: bool = False) -> None:
     """Refuses a prior, if there is one, that does not fit the ancestor's groups, or a share that cannot go of it.
 
-    Unless the strategy has the share `cut` off after a training, only kinds may have one that know of it before.
+    Unless the strategy has shares `cut` off after a training, which it checks itself, only kinds may have one that know
+    of it before.
 
     Raises:
         InputError: see `GroupPrior.check`, `groups_of` and `Dial`; or such a share.
@@ -36,7 +37,7 @@ def check_prior(prior: GroupPrior | None, setting: Setting, *, cut: bool = False
         raise InputError.of(expected, f"kind {prior.kind}", "leave the share out, or set prior.kind=mixture")
     anatomy = ancestor(setting.constructor, setting.inputs).anatomy
     prior.check(groups_of(anatomy, prior.members))
-    if prior.share is not None:
+    if prior.share is not None and not cut:
         dial = Dial(anatomy, prior.cost, prior.constant)
         dial.check(prior.share)
         dial.check_fine(prior.share)
