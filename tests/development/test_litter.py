@@ -14,6 +14,7 @@ from heredity.anatomy.constructor import describe
 from heredity.development.birth import Birth
 from heredity.development.datasets import as_task
 from heredity.development.develop import Brood, develop_litter, validation_error
+from heredity.development.litter import ALIGNED, Bank, Sibling, _Pupil
 from heredity.development.loop import train
 from heredity.development.prior import Pull
 from heredity.development.recipe import Culture, Recipe
@@ -183,6 +184,25 @@ def test_growth_knows_nothing_of_new_weights_and_all_of_old_ones(parent: Organis
     assert all(not bool(plane["conv1.weight"][16:].any()) for plane in wider.moments)
     assert all(not bool(plane["stage1.0.conv1.grown2.branches.0.expand.weight"].any()) for plane in deeper.moments)
     assert litter(own, task, growths()).moments[2]["conv1.weight"][:16].min() == 12 + 4 * 12
+
+
+def test_parameters_that_are_aligned_as_on_a_gpu_learn_the_same(
+    parent: Organism, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CPU does not need it, but shows whether what lies between them is left alone; with masks, too."""
+    organisms = [parent, masked(parent)]
+    close = [litter(organism, task, growths()) for organism in organisms]
+    monkeypatch.setitem(ALIGNED, "cpu", ALIGNED["cuda"])
+    for organism, expected in zip(organisms, close, strict=True):
+        found = litter(organism, task, growths())
+        for name, values in expected.bank.items():
+            assert torch.allclose(found.bank[name], values, atol=1e-4), name
+    network = build(parent.genome, dict(parent.tensors))
+    places = {name: torch.arange(p.numel()).view(p.shape) for name, p in network.named_parameters()}
+    _Pupil(Bank(torch.zeros(100_000)), Sibling(network, places, {}, RECIPE, 1))
+    offsets = {p.data_ptr() % (4 * ALIGNED["cuda"]) for p in network.parameters()}
+    grads = {p.grad.data_ptr() % (4 * ALIGNED["cuda"]) for p in network.parameters() if p.grad is not None}
+    assert (len(offsets), len(grads)) == (1, 1)
 
 
 def test_absent_synapses_stay_absent(parent: Organism, task: Task) -> None:

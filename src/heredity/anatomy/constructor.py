@@ -149,12 +149,13 @@ def structure_of(module: nn.Module) -> str:
 def _options(module: nn.Module) -> list[str]:
     """What its layers have been told beside shapes: the plain attributes of each; and what is frozen."""
     frozen = [f"{name} frozen" for name, parameter in module.named_parameters() if not parameter.requires_grad]
-    return frozen + [
+    told = [
         f"{name}.{option}={value!r}"
         for name, layer in module.named_modules()
         for option, value in sorted(vars(layer).items())
         if option != "training" and not option.startswith("_") and _is_plain(value)
     ]
+    return told + frozen
 
 
 def _is_plain(value: object) -> bool:

@@ -37,7 +37,7 @@ class Regulariser:
     """Adds a prior's gradient to those of a network; call it between backward and the step.
 
     `inputs` is the shape of one example without the batch. Units of norms, and fitted mixtures, are of the weights as
-    they are now. The network may be on any device, and of any precision. Frozen weights are of no group.
+    they are now. The network may be on any device, in single or double precision. Frozen weights are of no group.
 
     Raises:
         InputError: the prior does not fit the network, or asks for a share that cannot go.
@@ -81,10 +81,8 @@ class Regulariser:
             InputError: the prior has neither a share nor mixtures, which would say who that is.
         """
         if late := self._pull.late():
-            weights = "longer, with a higher strength or another norm, and tell of the progress up to 1"
-            warnings.warn(
-                f"{late} groups that go are not at zero, so their removal is felt; train {weights}", stacklevel=2
-            )
+            came = f"{late} groups that go are not at zero, so their removal is felt"
+            warnings.warn(f"{came}; train longer, with a higher strength, or another norm than max", stacklevel=2)
         child = Reduction(self._prior).conceive([self._organism()], 0)
         network = build(child.genome, child.tensors).to(next(self._network.parameters()).device)
         return network.train(self._network.training)

@@ -43,8 +43,9 @@ SEEN_ANEW = 16
 SECOND, EPSILON = 0.999, 1e-8
 """Decay of the mean of squared gradients, and what keeps its root from zero."""
 
-ALIGNED = 64
-"""Numbers: on a GPU every parameter begins at a multiple of it, as kernels of convolutions expect."""
+ALIGNED = {"cpu": 1, "cuda": 64}
+"""By device, of how many numbers a parameter's place in its pupil's vector is a multiple: kernels of convolutions read
+several at once on GPUs, and end with "misaligned address" elsewhere."""
 
 
 @dataclass
@@ -178,7 +179,7 @@ class _Pupil:
         named = {name: p for name, p in sibling.network.named_parameters() if p.requires_grad}
         order = sorted(named, key=lambda name: (named[name].dim() <= 1, name))  # what is decayed comes first
         sizes = [named[name].numel() for name in order]
-        gaps = [0 if device.type == "cpu" else -size % ALIGNED for size in sizes]  # behind each, where nobody lives
+        gaps = [-size % ALIGNED.get(device.type, 1) for size in sizes]  # behind each, where nobody lives
         ends = list(zip(order, gaps, strict=True))
         places = torch.cat([F.pad(_as_it_lies(sibling.places[name], named[name]), (0, gap)) for name, gap in ends])
         masks = {name: torch.ones(named[name].shape, dtype=torch.bool) for name in order} | dict(sibling.masks)

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ NEAR = 0.03
 """How much more than was asked for may have to go."""
 
 MANY = 4096
-"""Ways to choose how many clusters families have: of more, some are taken to be near any share."""
+"""Ways to choose how many clusters families have: of more, some are taken to be near any share but the least."""
 
 Norms = Mapping[str, NDArray[np.float64]]
 """By family `(clusters,)`: the norms of its groups, in units that compare between families, or scores that do."""
@@ -88,11 +89,10 @@ class Dial:
         Raises:
             InputError: so it is.
         """
-        possible = self._possible()
-        above = possible[np.searchsorted(possible, share) :]
-        if len(above) and above[0] > min(share + NEAR, 2 * share):
-            below = possible[np.searchsorted(possible, share) - 1 :][:1]
-            nearest = [math.floor(1000 * found) / 10 for found in (*below, above[0]) if found > 0]
+        place = int(np.searchsorted(self._possible, share))
+        below, above = np.append(self._possible, 0.0)[[place - 1, place]]
+        if above > min(share + NEAR, 2 * share):
+            nearest = [math.floor(1000 * found) / 10 for found in (below, above) if found > 0]
             came = f"{100 * share:.4g} %, where clusters are too coarse for it"
             raise InputError.of("a share that can go", came, f"ask for {' or '.join(f'{one:g} %' for one in nearest)}")
 
@@ -128,6 +128,7 @@ class Dial:
         }
         return Cut(kept, float(edge.mean()), gone(count))
 
+    @cached_property
     def _possible(self) -> NDArray[np.float64]:
         """Every share that can go, ascending; of networks of too many, nothing and what the least cluster takes."""
         numbers = list(self._counts.values())
