@@ -20,9 +20,9 @@ from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, s
 ZERO = 0.01
 """A norm, in its family's unit, at which a group can go and nobody notices."""
 
-FELT = 0.1
-"""A norm, in its family's unit, from which on that a group went may be noticed: where nobody was above .04 nothing was
-felt, where most were it cost up to 87 points (lab log, 2026-11-27)."""
+FELT = 0.05
+"""A norm, in its family's unit, from which on it may be noticed that a group went: where nobody was above it removals
+cost nothing, where all were up to 87 points (lab log, 2026-11-27)."""
 
 INSISTENCE, MOST_INSISTENT = 2.0, 16.0
 """By what lambda grows from one reading to the next while somebody who has to go is not at zero, and at most in all.
