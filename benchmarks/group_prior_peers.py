@@ -1,7 +1,7 @@
 """How small at equal error? Group priors beside group lasso, L2, magnitude and Torch-Pruning; families, norms, starts.
 
     python benchmarks/group_prior_peers.py [--network lenet-300-100] [--seeds 0 1 ...] [--arms ...] [--out DIR]
-                                           [--steps 2500 2500 1250] [--trials 7] [--tolerated 0.2]
+                                           [--steps 2500 2500 1250] [--trials 7] [--tolerated 0.2] [--device cuda]
     python benchmarks/group_prior_peers.py --pilot          # the strengths from which STRENGTHS below were chosen
     python benchmarks/group_prior_peers.py --report DIR     # the tables alone, of what is there
 
@@ -16,7 +16,8 @@ L2 and group lasso are the textbook's: sums over groups of squares, and of Eucli
 after no regulariser, is a matter of layer-adaptive scores (LAMP), as wherever a prior knows no share.
 
 Of Torch-Pruning there are its plain magnitude pruning, and its pruner that trains for sparse groups first. Rows are in
-OUT/NETWORK.csv; arms and seeds that are there are not run again, and rows by another protocol are refused.
+OUT/NETWORK.csv; arms and seeds that are there are not run again, and rows by another protocol are refused. Networks
+train where `--device` says, and are measured on the CPU.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from heredity.development.loop import Prior, train
 from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.errors import DevelopmentError
-from heredity.executors.worker import keep_memory, prepare_process
+from heredity.executors.worker import keep_memory, prepare_device, prepare_process
 from heredity.measures.error import error_rate, predict
 from heredity.priors.dial import Dial
 from heredity.priors.groups import groups_of
@@ -129,11 +130,13 @@ class Job(NamedTuple):
     steps: tuple[int, int, int]
     trials: int
     tolerated: float
+    device: str = "cpu"
 
     @property
     def protocol(self) -> str:
         """What makes rows comparable, in words."""
-        return f"{'-'.join(map(str, self.steps))} steps, {self.trials} trials, {self.tolerated:g} points"
+        where = "" if self.device == "cpu" else f", {self.device}"
+        return f"{'-'.join(map(str, self.steps))} steps, {self.trials} trials, {self.tolerated:g} points{where}"
 
 
 class Start(NamedTuple):
@@ -154,6 +157,7 @@ def main() -> None:
     parser.add_argument("--tolerated", type=float, default=0.2, help="points of validation error that size may cost")
     parser.add_argument("--pilot", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="where networks train (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path("runs/group-prior-peers"))
     parser.add_argument("--report", type=Path, help="print the tables of this folder, and run nothing")
     given = parser.parse_args()
@@ -162,7 +166,8 @@ def main() -> None:
     if not given.report:
         seeds = PILOT if given.pilot else given.seeds
         steps = tuple(given.steps or CASES[given.network].steps)
-        own = {"network": given.network, "steps": steps, "trials": given.trials, "tolerated": given.tolerated}
+        own = {"network": given.network, "steps": steps, "trials": given.trials}
+        own |= {"tolerated": given.tolerated, "device": given.device}
         jobs = [Job(seed=seed, name=name, arm=arm, **own) for seed in seeds for name, arm in arms.items()]
         live(jobs, path, given.workers)
     report(path, pilot=given.pilot)
@@ -188,7 +193,7 @@ def live(jobs: Sequence[Job], path: Path, workers: int) -> None:
     left = [job for job in jobs if (job.name, job.seed) not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(workers, context, initializer=prepare) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=prepare, initargs=(jobs[0].device,)) as pool:
         for future in as_completed([pool.submit(trials, job) for job in left]):
             rows = future.result()
             fresh = not path.exists()
@@ -201,15 +206,16 @@ def live(jobs: Sequence[Job], path: Path, workers: int) -> None:
             print(rows[0]["arm"], rows[0]["seed"], best[0]["params"] if best else "nothing good", flush=True)
 
 
-def prepare() -> None:
+def prepare(device: str) -> None:
     """What heredity's own workers do before they train."""
     prepare_process(1)
     keep_memory()
+    prepare_device(device)
 
 
 def trials(job: Job) -> list[dict[str, Any]]:
     """A row for each trial; the test error of the smallest good one."""
-    start = start_of(job.network, job.seed, job.steps)
+    start = start_of(job.network, job.seed, job.steps, job.device)
     _, steps, tuning = job.steps
     low, high = math.log(SMALLEST), 0.0
     rows: list[dict[str, Any]] = []
@@ -222,7 +228,7 @@ def trials(job: Job) -> list[dict[str, Any]]:
                 trained = regularised(job, start, 1 - stays, steps)
             before, network = reduced(job.arm, trained, 1 - stays, start.task.inputs.shape)
             after = validation_error(network, start.task)
-            tune(network, start.task, tuning, derive(job.seed, job.name, number, "tuning"))
+            tune(network, start.task, tuning, derive(job.seed, job.name, number, "tuning"), job.device)
             tuned = validation_error(network, start.task)
         except DevelopmentError as error:
             print(f"{job.name} {job.seed}: {error}", flush=True)
@@ -257,16 +263,16 @@ def trials(job: Job) -> list[dict[str, Any]]:
 
 
 @cache
-def start_of(network: str, seed: int, steps: tuple[int, int, int]) -> Start:
+def start_of(network: str, seed: int, steps: tuple[int, int, int], device: str) -> Start:
     """Trains the ancestor, and a clone for as long as the arms' networks."""
     case = CASES[network]
     task = heredity.load_task(case.data, seed=seed)
     constructor = describe(case.model or network, {"input_shape": task.inputs.shape, "n_classes": task.n_classes})
     first = Founding(constructor, task.inputs).conceive([], derive(seed, "ancestor"))
-    ancestor, _ = grown(first, task, steps[0], derive(seed, "ancestor"))
+    ancestor, _ = grown(first, task, steps[0], derive(seed, "ancestor"), device)
     clone = module_of(ancestor)
-    tune(clone, task, steps[1], derive(seed, "reference"))
-    tune(clone, task, steps[2], derive(seed, "reference", "tuning"))
+    tune(clone, task, steps[1], derive(seed, "reference"), device)
+    tune(clone, task, steps[2], derive(seed, "reference", "tuning"), device)
     return Start(task, ancestor, validation_error(clone, task))
 
 
@@ -276,7 +282,8 @@ def regularised(job: Job, start: Start, share: float, steps: int) -> Any:
     if arm.peer is not None:
         network = module_of(start.ancestor)
         pruner = pruner_of(network, task.inputs.shape, 0.5, arm.peer)
-        tune(network, task, steps, seed, (lambda progress: pruner.regularize(network)) if arm.peer else None)
+        pull = (lambda progress: pruner.regularize(network)) if arm.peer else None
+        tune(network, task, steps, seed, job.device, pull)
         return network, validation_error(network, task)
     first = start.ancestor
     if arm.random:
@@ -286,7 +293,7 @@ def regularised(job: Job, start: Start, share: float, steps: int) -> Any:
     prior = arm.prior
     if prior is not None and arm.knows:
         prior = ranking = tailored(replace(prior, share=share), anatomy_of(first.genome), first.tensors)
-    organism, error = grown(first, task, steps, seed, prior)
+    organism, error = grown(first, task, steps, seed, job.device, prior)
     return organism, error, ranking
 
 
@@ -304,19 +311,23 @@ def reduced(arm: Arm, trained: Any, share: float, shape: Sequence[int]) -> tuple
 
 
 def grown(
-    first: Organism, task: heredity.Task, steps: int, seed: int, prior: GroupPrior | None = None
+    first: Organism, task: heredity.Task, steps: int, seed: int, device: str, prior: GroupPrior | None = None
 ) -> tuple[Organism, float]:
     """An organism after some steps, and its validation error."""
-    network = module_of(first)
+    network = module_of(first).to(device)
     pull = None if prior is None else Pull(prior, anatomy_of(first.genome), network)
-    tune(network, task, steps, seed, pull)
+    tune(network, task, steps, seed, device, pull)
     tensors = {name: tensor.clone() for name, tensor in tensors_of(network).items()}
     return Organism(first.genome, tensors), validation_error(network, task)
 
 
-def tune(network: nn.Module, task: heredity.Task, steps: int, seed: int, prior: Prior | None = None) -> None:
+def tune(
+    network: nn.Module, task: heredity.Task, steps: int, seed: int, device: str, prior: Prior | None = None
+) -> None:
+    """Trains it on the device; it is on the CPU afterwards."""
     recipe = Recipe(steps=steps, batch_size=128, learning_rate=4e-3, augmentation=task.augmentation)
-    train(network, task.train, task.inputs, recipe, criterion=task.criterion, seed=seed, prior=prior)
+    train(network.to(device), task.train, task.inputs, recipe, criterion=task.criterion, seed=seed, prior=prior)
+    network.cpu()
 
 
 def module_of(organism: Organism) -> nn.Module:
