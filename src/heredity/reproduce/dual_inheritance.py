@@ -154,9 +154,9 @@ STUDY = Study(
         ),
         Choice(
             "the preset best",
-            "three times the steps, of the ancestor five; ties by loneliness, weights from the teacher, a fifth "
-            "synthesised from the front",
-            "chosen before any run; lab/LOG.md, 2026-11-26 and 27",
+            "three times the steps, of the ancestor five; sigma .4, ties by loneliness, weights from the teacher, a "
+            "fifth synthesised from the front",
+            "chosen before any run, but for sigma, by a model of earlier runs; lab/LOG.md, 2026-11-26 and 27",
         ),
     ),
     curves=(

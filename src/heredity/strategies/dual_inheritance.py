@@ -123,8 +123,9 @@ class DualInheritanceSettings(msgspec.Struct, frozen=True):
 PAPER: dict[str, Any] = {}
 """As published, gaps filled plainly: the defaults."""
 
-BEST: dict[str, Any] = {"crowding": True, "inherit": "teacher", "synthesis": 0.2}
-"""What should help, not measured yet: lonely members count more, weights go on, and good networks shrink as well."""
+BEST: dict[str, Any] = {"sigma": 0.4, "crowding": True, "inherit": "teacher", "synthesis": 0.2}
+"""What should help: a population sees all of the space before it settles (lab/LOG.md, 2026-11-27), lonely members count
+more, weights go on, and good networks shrink as well."""
 
 
 @dataclass(frozen=True)
