@@ -318,6 +318,16 @@ class TestTargets:
         assert complaint.count("\n") == 1
         assert heredity("resume", tmp_path / "run").code == 3
 
+    def test_nobody_lives(self, heredity: Heredity, tmp_path: Path) -> None:
+        common = ("--model", "lenet-300-100", "--data", "digits", "--workers", 0, "--out", tmp_path / "run")
+        genes = ("--set", "population=4", "--set", "genes.recipe.learning_rate=1e8..1e9 from 5e8")
+        settings = ("--strategy", "dual_inheritance", *genes, "--set", "steps=[20,20]", "--generations", 1)
+        code, _, complaint = heredity("evolve", *common, *settings)
+        assert code == 3
+        assert complaint.startswith("heredity: expected newborns that live; all 4 failed, the last one: diverged: ")
+        assert complaint.count("\n") == 1
+        assert heredity("verify", tmp_path / "run").code == 0
+
     @pytest.mark.usefixtures("quick")
     def test_latency_is_a_cost_and_a_ceiling(self, heredity: Heredity, users: Path, tmp_path: Path) -> None:
         code, complaint, front = self.evolve(heredity, users, tmp_path / "run", "--max-latency-ms", 1e-7)

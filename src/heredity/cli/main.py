@@ -1,7 +1,7 @@
 """The command line: commands, exit codes, and nothing else.
 
 Exit codes: 0 done and targets met · 1 verification found differences · 2 bad input, one line · 3 done but a target was
-not met · 130 interrupted, resumable.
+not met, or no newborn lived · 130 interrupted, resumable.
 """
 
 from __future__ import annotations
@@ -466,4 +466,9 @@ def _conclude(run: Run) -> None:
             if nearest[name] is not None
         )
         _complain(f"no member keeps the targets ({asked}); nearest is {nearest['id']} with {near}")
+        raise typer.Exit(3)
+    newborns = [individual for individual in run.individuals if individual.birth.generation > 0]
+    if newborns and not any(individual.developed for individual in newborns):
+        reason = f"all {len(newborns)} failed, the last one: {newborns[-1].reason}"
+        _complain(f"expected newborns that live; {reason}; the family is the ancestor alone; train them otherwise")
         raise typer.Exit(3)
