@@ -182,11 +182,13 @@ def cost_held(name: str, case: Case, folder: Path) -> bool:
 
 
 def timed(first: Organism, task: Task, recipe: Recipe, *, with_prior: bool) -> float:
-    """Seconds of some steps, as newborns train but for a teacher."""
+    """Seconds of some steps, as newborns train but for a teacher: those around the moment when who goes is settled."""
     network = build(first.genome, {name: tensor.clone() for name, tensor in first.tensors.items()})
-    pull = Pull(recipe.prior, anatomy_of(first.genome), network) if with_prior and recipe.prior else None
-    brief, share = replace(recipe, steps=STEPS, culture=None, prior=None), STEPS / (recipe.steps or STEPS)
-    prior = None if pull is None else lambda progress: pull(share * progress)  # the dial is read as seldom as it is
+    brief, prior = replace(recipe, steps=STEPS, culture=None, prior=None), None
+    if with_prior and recipe.prior:
+        pull, settled = Pull(recipe.prior, anatomy_of(first.genome), network), recipe.prior.settled
+        share = STEPS / (recipe.steps or STEPS)  # so the dial is read as seldom as it is
+        prior = lambda progress: pull(settled + share * (progress - settled))  # noqa: E731
     return train(network, task.train, task.inputs, brief, criterion=task.criterion, seed=0, prior=prior).seconds
 
 

@@ -150,20 +150,39 @@ def test_a_force_holds_for_some_steps_and_no_longer_than_a_reading(
         assert torch.allclose(found[step], found[0], rtol=1e-4), "a norm's gradient does not depend on its size"
 
 
-def test_lambda_grows_with_those_who_are_late_but_not_for_ever(network: nn.Module, anatomy: Anatomy) -> None:
-    """Nobody moves here, as nobody takes a step."""
-    pull = Pull(GroupPrior(share=0.5, settled=0.1), anatomy, network)
+@pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max"])
+def test_who_has_to_go_learns_no_more_and_shrinks(network: nn.Module, anatomy: Anatomy, norm: Norm) -> None:
+    """Once that is settled; nobody moves here, as nobody takes a step, so that they are pulled harder and harder."""
+    groups = groups_of(anatomy)
+    units = units_of(groups, weights(network), norm)
+    prior = GroupPrior(share=0.5, norm=norm, units=units, strength=0.2, settled=0.1)
+    pull = Pull(prior, anatomy, network)
     assert pull.late() == 0, "it is not known yet who goes"
-    for weight in network.parameters():
-        weight.grad = torch.zeros_like(weight)
-    for step in range(100):
-        pull(step / 100)
-    first, last = (reading.setting for reading in (pull.readings[0], pull.readings[-1]))
-    assert first is not None
-    assert last is not None
-    grown = last.strength / last.mixture.components[0].scale ** 2
-    assert grown / (first.strength / first.mixture.components[0].scale ** 2) == pytest.approx(MOST_INSISTENT)
-    assert pull.late() > 0
+    learnt = {name: torch.full_like(weight, 3.0) for name, weight in weights(network).items()}
+    found: dict[float, dict[str, torch.Tensor]] = {}
+    for progress in (step / 100 for step in range(100)):
+        for name, weight in network.named_parameters():
+            weight.grad = learnt[name].clone()
+        pull(progress)
+        found[progress] = {name: w.grad - learnt[name] for name, w in network.named_parameters() if w.grad is not None}
+    own = weights(network)
+    gone = {
+        f: torch.isclose(found[0.99][f"{f}.bias"] + 3, 0.2 * MOST_INSISTENT * own[f"{f}.bias"], atol=1e-5)
+        for f in anatomy.sizes
+    }
+    kept = {name: torch.nonzero(~which).flatten().numpy() for name, which in gone.items()}
+    assert 1 - params(anatomy.select(kept)) / params(anatomy) == pytest.approx(0.5, abs=0.03)
+    stays = ~torch.cat(list(gone.values()))
+    assert pull.late() == (~stays).sum()
+    for name, staying in groups.of_all(stays).items():
+        going, weight = (staying == 0).expand_as(learnt[name]), network.get_parameter(name).detach()
+        assert going.any()
+        torch.testing.assert_close(
+            (found[0.99][name] + learnt[name])[going], 0.2 * MOST_INSISTENT * weight[going], atol=1e-6, rtol=1e-5
+        )
+        assert not torch.allclose(found[0.09][name] + learnt[name], learnt[name] * staying), "they learnt until then"
+        if norm == "rms":
+            assert found[0.99][name][~going].abs().max() < 0.2, "others are pulled no harder than before"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])

@@ -14,7 +14,7 @@ from heredity.errors import InputError
 from heredity.priors.boundary import boundary
 from heredity.priors.densities import DENSITIES, Family
 from heredity.priors.dial import Dial, layer_adaptive
-from heredity.priors.groups import Norm, groups_of
+from heredity.priors.groups import Members, Norm, groups_of
 from heredity.priors.mixture import Component, Mixture, fitted
 from heredity.priors.prior import GroupPrior, norms_by_family, tailored, units_of
 from heredity.priors.reading import SHARP, in_force, set_by
@@ -64,24 +64,26 @@ def test_units_are_mean_norms(anatomy: Anatomy, weights: dict[str, torch.Tensor]
 
 
 @pytest.mark.parametrize("norm", ["rms", "max"])  # which do not know a group's size
-def test_by_a_dial_nobody_is_weaker_for_partners_that_go(norm: Norm) -> None:
-    """Groups that stay measure what they will once the others, which are at zero, are gone."""
-    parent = founder("lenet5")
+@pytest.mark.parametrize(
+    ("model", "members"), [("lenet5", "clusters"), ("lenet5", "columns"), ("lenet5", "rows"), ("resnet20", "clusters")]
+)
+def test_by_a_dial_nobody_is_weaker_or_stronger_for_those_who_go(model: str, members: Members, norm: Norm) -> None:
+    """Groups that stay measure what they will once the others, whose own weights are zero, are gone."""
+    parent = founder(model)
     anatomy = anatomy_of(parent.genome)
-    groups = groups_of(anatomy)
+    groups = groups_of(anatomy, members)
     units = {name: unit / 100 for name, unit in units_of(groups, parent.tensors, norm).items()}  # who lives does wholly
-    prior = GroupPrior(norm=norm, units=units, share=0.5)
+    prior = GroupPrior(norm=norm, members=members, units=units, share=0.5)
     kept = {name: np.arange(0, n, 2) for name, n in anatomy.sizes.items()}
     child = remove(parent, anatomy, kept)
+    alive = torch.cat([torch.arange(n) % 2 == 0 for n in anatomy.sizes.values()] + [torch.ones(1, dtype=torch.bool)])
     silent = dict(parent.tensors)
-    for family in anatomy.families:
-        for s in family.slices:
-            if s.tensor in anatomy.parameters:
-                odd = torch.from_numpy(s.positions[1::2].ravel())
-                silent[s.tensor] = silent[s.tensor].index_fill(s.dim, odd, 0.0)
+    for name, by_dim in groups.places.items():
+        for dim, place in by_dim.items():
+            silent[name] = silent[name].index_fill(dim, torch.nonzero(~alive[place]).flatten(), 0.0)
     before = prior.relative(groups, silent)
-    after = prior.relative(groups_of(anatomy_of(child.genome)), child.tensors)
-    assert torch.allclose(before[before > 1], after, rtol=1e-4)
+    after = prior.relative(groups_of(anatomy_of(child.genome), members), child.tensors)
+    assert torch.allclose(before[alive[:-1]], after, rtol=1e-4)
 
 
 def test_who_goes_is_a_matter_of_norms_by_a_dial_and_of_scores_without(

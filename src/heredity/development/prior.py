@@ -18,15 +18,12 @@ from heredity.priors.prior import GroupPrior, norms_by_family
 from heredity.priors.reading import CHANGES, Reading, Setting, in_force, read, set_by
 
 ZERO = 0.01
-"""A norm, in its family's unit, at which a group can go and nobody notices."""
+"""A norm, in its family's unit, at which a group can go and nobody notices: from .014 on removals have been felt (lab
+log, 2026-11-27)."""
 
-FELT = 0.05
-"""A norm, in its family's unit, from which on it may be noticed that a group went: where nobody was above it removals
-cost nothing, where all were up to 87 points (lab log, 2026-11-27)."""
-
-INSISTENCE, MOST_INSISTENT = 2.0, 16.0
-"""By what lambda grows from one reading to the next while somebody who has to go is not at zero, and at most in all.
-Where all can be pulled to zero, 8 was enough; where some cannot, more would harm all others (lab log, 2026-11-27)."""
+INSISTENCE, MOST_INSISTENT = 2.0, 64.0
+"""By what those who have to go are pulled harder from one reading to the next while one of them is not at zero, and at
+most in all: so that plain gradient descent at a learning rate of 0.1 still takes steps towards zero."""
 
 RENEWED = 4
 """Steps for which a force holds. Norms change little meanwhile; found at every step, forces made a step of
@@ -37,7 +34,8 @@ class Pull:
     """The prior of one training; called between backward and the optimiser's step, with the share that is done.
 
     `readings` tell of norms and dial through the training, at every moment one for each mixture. What is not trained is
-    not pulled.
+    not pulled. By a dial, who has to go once that is settled learns no more and only shrinks, so that the others learn
+    to do without.
 
     Raises:
         InputError: the prior does not fit the network, or asks for a share that cannot go.
@@ -57,6 +55,7 @@ class Pull:
         self._settings: dict[str, Setting] = {}
         self._insistence = 1.0
         self._forces: dict[str, torch.Tensor] = {}
+        self._staying: dict[str, torch.Tensor] = {}
         self._steps = 0
         self.readings: list[Reading] = []
         if prior.share is not None:
@@ -69,6 +68,9 @@ class Pull:
             self._renew(progress)
         self._steps += 1
         gradients = {name: self._weights[name].grad for name in self._forces}
+        for name, staying in self._staying.items():
+            if (gradient := gradients[name]) is not None:
+                gradient.mul_(staying)
         self._groups.pull(self._weights, gradients, self._norm, self._forces)
 
     def finish(self) -> tuple[Reading, ...]:
@@ -80,11 +82,11 @@ class Pull:
         if not self._prior.dialled or not self._settings:
             return 0
         relative = self._norms() / self._units
-        return int(((relative < self._settings[""].threshold) & (relative > FELT)).sum())
+        return int(self._lagging(relative, self._settings[""]).sum())
 
     def _norms(self) -> torch.Tensor:
         """`(groups,)`: the group parameters as weights are now."""
-        return self._groups.norms(self._weights, self._norm)
+        return self._groups.norms(self._weights, self._norm, self._alive)
 
     def _read(self, progress: float, norms: torch.Tensor) -> list[Reading]:
         """Where norms `(groups,)` are, in their units, of each mixture's groups."""
@@ -94,6 +96,7 @@ class Pull:
         """Measures norms in other units from now on, if there are norms in the units so far."""
         self._units, counts = self._prior.scales(self._groups, relative)
         self._counts = counts / self._units  # of a slope by a norm, and not by its share of a unit
+        self._alive = None if relative is None else relative.clamp(max=1.0)
 
     def _due(self, progress: float) -> bool:
         """Whether norms and dial are to be read."""
@@ -109,6 +112,7 @@ class Pull:
                 raise DevelopmentError(f"diverged: weights are not finite when {progress:.0%} of the training is done")
             if prior.dialled:
                 self._measure(relative)
+                norms = self._norms()
                 relative = norms / self._units
             if prior.kind == "mixture":
                 self._turn(progress, relative)
@@ -118,7 +122,10 @@ class Pull:
         rising = min(1.0, (progress + 1e-3) / prior.settled) ** 2 if prior.settled else 1.0
         slopes = self._penalty.slope(relative) * self._counts
         slopes *= self._strength * rising
-        self._forces = self._groups.forces(self._weights, self._norm, norms, slopes)
+        self._forces = self._groups.forces(self._weights, self._norm, norms, slopes, self._alive)
+        if self._staying:
+            shrinking = prior.strength_at(progress) * self._insistence
+            self._forces = self._groups.shrunk(self._weights, self._norm, self._forces, self._staying, shrinking)
 
     def _turn(self, progress: float, norms: torch.Tensor) -> None:
         """Reads the dial anew; once it should be settled who goes, insists where somebody is not at zero yet.
@@ -133,9 +140,13 @@ class Pull:
         setting = set_by(
             replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
         )
-        late = (norms < setting.threshold) & (norms > ZERO)
-        if progress > prior.settled and bool(late.any()):
-            self._insistence = min(self._insistence * INSISTENCE, MOST_INSISTENT)
-        self._strength = setting.strength * self._insistence
-        self._settings = {"": replace(setting, strength=self._strength)}
+        if progress > prior.settled:
+            self._staying = self._groups.of_all(norms >= setting.threshold)
+            if bool(self._lagging(norms, setting).any()):
+                self._insistence = min(self._insistence * INSISTENCE, MOST_INSISTENT)
+        self._strength, self._settings = setting.strength, {"": setting}
         self._penalty = setting.mixture.penalty().to(norms)
+
+    def _lagging(self, norms: torch.Tensor, setting: Setting) -> torch.Tensor:
+        """`(groups,)`: who has to go and is not at zero."""
+        return (norms < setting.threshold) & (norms > ZERO)

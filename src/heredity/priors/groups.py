@@ -12,6 +12,9 @@ that are zero make zeros only where the activation of zero is: behind a sigmoid 
 A filter in front of a batch norm is not of its cluster's rows, whose size is that of the norm's scale and shift alone.
 The norm divides the filter's size out: it says nothing of the cluster, to pull it changes nothing that the network
 answers, and the smaller it is the further each step turns it.
+
+Weights that go with a cluster without being of its group, such as those in a filter before a norm that others' columns
+are made of, can count as little as that cluster lives.
 """
 
 from __future__ import annotations
@@ -96,13 +99,15 @@ class Groups:
     """The groups of a network, those of one family after the other.
 
     `places` say by tensor and dimension which group each position is of, `(length,)`; the number of all groups where it
-    is of none. Of families that are `held` no training brings a cluster to zero: some of what makes it is frozen, and
-    some of what reads it.
+    is of none. `others` say the same of clusters with which weights of groups go, but which they are no members of.
+    Of families that are `held` no training brings a cluster to zero: some of what makes it is frozen, and some of what
+    reads it.
     """
 
     sizes: Mapping[str, int]
     places: Mapping[str, Mapping[int, torch.Tensor]]
     shapes: Mapping[str, tuple[int, ...]]
+    others: Mapping[str, Mapping[int, torch.Tensor]]
     held: frozenset[str] = frozenset()
 
     @property
@@ -144,29 +149,49 @@ class Groups:
 
     def on(self, device: torch.device) -> Groups:
         """The same for weights that lie on a device."""
-        places = {name: {dim: place.to(device) for dim, place in own.items()} for name, own in self.places.items()}
-        return Groups(self.sizes, places, self.shapes, self.held)
+        places, others = (
+            {name: {dim: place.to(device) for dim, place in own.items()} for name, own in found.items()}
+            for found in (self.places, self.others)
+        )
+        return Groups(self.sizes, places, self.shapes, others, self.held)
 
     def living(self, alive: torch.Tensor) -> torch.Tensor:
-        """`(groups,)`: how many weights each has but for those that it shares with groups which do not live.
+        """`(groups,)`: how many weights each has but for those that go with clusters which do not live.
 
-        `alive (groups,)` says how much each does, in [0, 1]; partners count by their mean over a tensor's dimension.
+        `alive (groups,)` says how much each does, in [0, 1]; others count by their mean over a tensor's dimension.
         """
         means = iter([float(own.mean()) for own in self._spread(alive, 1.0)])
+        shades = self._shades(alive)
         each: list[torch.Tensor] = []
-        for _, parts in self.by_tensor:
+        for name, parts in self.by_tensor:
             own = [next(means) for _ in parts]
+            shade = float(shades[name].mean()) if name in shades else 1.0
             for k, part in enumerate(parts):
                 rest = math.prod(self.shapes[part.name][d] for d in part.rest)
-                each.append(alive.new_full((math.prod(part.view),), rest * math.prod(own[:k] + own[k + 1 :])))
+                each.append(alive.new_full((math.prod(part.view),), rest * shade * math.prod(own[:k] + own[k + 1 :])))
         return alive.new_zeros(self.count + 1).index_add_(0, self.index, torch.cat(each))[:-1]
 
-    def norms(self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm) -> torch.Tensor:
+    def of_all(self, which: torch.Tensor) -> dict[str, torch.Tensor]:
+        """By tensor, in a shape that meets it: 1 where weights are of none but those groups that `which` says, else 0.
+
+        `which (groups,)` are truth values.
+        """
+        found: dict[str, torch.Tensor] = {}
+        for part, own in zip(self.parts, self._spread(which.to(self.elements), 1.0), strict=True):
+            found[part.name] = found[part.name] * own if part.name in found else own
+        return found
+
+    def norms(
+        self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm, alive: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """`(groups,)`: the group parameter of each, of weights by name.
+
+        `alive (groups,)` says how much each cluster lives, in [0, 1]; else all do.
 
         Raises:
             InputError: an own norm gives something else.
         """
+        weights = self._measured(weights, alive)
         if not isinstance(norm, str):
             return torch.cat([_checked(norm, self.gathered(weights, family)) for family in self.families])
         parts: list[torch.Tensor] = []
@@ -189,7 +214,12 @@ class Groups:
         return total.add_(SMOOTH).sqrt_() if norm in ("l2", "rms") else total
 
     def forces(
-        self, weights: Mapping[str, torch.Tensor], norm: Norm | OwnNorm, norms: torch.Tensor, slopes: torch.Tensor
+        self,
+        weights: Mapping[str, torch.Tensor],
+        norm: Norm | OwnNorm,
+        norms: torch.Tensor,
+        slopes: torch.Tensor,
+        alive: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """What slopes `(groups,)` by these norms mean for the weights of every tensor; what `pull` makes gradients of.
 
@@ -198,7 +228,7 @@ class Groups:
         alone (max).
         """
         if not isinstance(norm, str):
-            return self._own_forces(weights, norm, slopes)
+            return self._own_forces(weights, norm, slopes, alive)
         if norm in ("l2", "rms"):
             slopes = slopes / norms
         if norm == "rms":
@@ -206,11 +236,30 @@ class Groups:
         found: dict[str, torch.Tensor] = {}
         spread = self._spread(slopes)
         tops = self._spread(norms) if norm == "max" else spread
+        measured = self._measured(weights, alive) if norm == "max" else weights
         for part, slope, top in zip(self.parts, spread, tops, strict=True):
             if norm == "max":
-                weight = weights[part.name].detach()
+                weight = measured[part.name].detach()
                 slope = weight.sign().mul_(torch.where(weight.abs() == top, slope, 0.0))
             found[part.name] = found[part.name] + slope if part.name in found else slope
+        for name, shade in self._shades(alive).items():
+            found[name] = found[name] * (shade.square() if norm in ("l2", "rms") else shade)
+        return found
+
+    @staticmethod
+    def shrunk(
+        weights: Mapping[str, torch.Tensor],
+        norm: Norm | OwnNorm,
+        forces: Mapping[str, torch.Tensor],
+        staying: Mapping[str, torch.Tensor],
+        rate: float,
+    ) -> dict[str, torch.Tensor]:
+        """Forces that pull weights where they do not stay (0, where they do 1) by `rate` times themselves instead."""
+        found: dict[str, torch.Tensor] = {}
+        for name, force in forces.items():
+            weight = weights[name].detach()
+            own = torch.ones_like(force) if norm in ("l2", "rms") else weight.abs() if norm == "l1" else weight
+            found[name] = torch.lerp(rate * own, force, staying[name])
         return found
 
     def pull(
@@ -240,6 +289,23 @@ class Groups:
         lengths = [math.prod(part.view) for part in self.parts]
         return [each.view(part.view) for each, part in zip(own.split(lengths), self.parts, strict=True)]
 
+    def _measured(self, weights: Mapping[str, torch.Tensor], alive: torch.Tensor | None) -> Mapping[str, torch.Tensor]:
+        """Weights, those that go with clusters which they are not of as much as these live."""
+        shades = self._shades(alive)
+        return {**weights, **{name: weights[name] * shade for name, shade in shades.items()}} if shades else weights
+
+    def _shades(self, alive: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """By tensor, in a shape that meets it: how much those clusters live that weights go with but are not of."""
+        if alive is None:
+            return {}
+        whole = torch.cat([alive, alive.new_ones(1)])
+        found: dict[str, torch.Tensor] = {}
+        for name, by_dim in self.others.items():
+            for dim, place in by_dim.items():
+                own = whole[place].view([len(place) if d == dim else 1 for d in range(len(self.shapes[name]))])
+                found[name] = found[name] * own if name in found else own
+        return found
+
     def gathered(self, weights: Mapping[str, torch.Tensor], family: str) -> torch.Tensor:
         """`(groups, n)`: the weights of each group of a family, slice by slice."""
         own, parts = self.families[family], list[torch.Tensor]()
@@ -252,11 +318,11 @@ class Groups:
         return torch.cat(parts, 1)
 
     def _own_forces(
-        self, weights: Mapping[str, torch.Tensor], norm: OwnNorm, slopes: torch.Tensor
+        self, weights: Mapping[str, torch.Tensor], norm: OwnNorm, slopes: torch.Tensor, alive: torch.Tensor | None
     ) -> dict[str, torch.Tensor]:
         leaves = {name: weights[name].detach().requires_grad_() for name in self.places}
         with torch.enable_grad():
-            found = torch.autograd.grad(self.norms(leaves, norm), list(leaves.values()), slopes)
+            found = torch.autograd.grad(self.norms(leaves, norm, alive), list(leaves.values()), slopes)
         return dict(zip(leaves, found, strict=True))
 
 
@@ -274,28 +340,32 @@ def groups_of(anatomy: Anatomy, members: Members = "clusters") -> Groups:
     sizeless = {name for weight in anatomy.folds.values() for name in (weight, _bias(weight))}
     count, start = sum(sizes.values()), 0
     places: dict[str, dict[int, torch.Tensor]] = {}
+    others: dict[str, dict[int, torch.Tensor]] = {}
     weighed: set[str] = set()
     held: set[str] = set()
     for family in anatomy.families:
         sides: dict[str, set[bool]] = {}  # by role, whether its weights are frozen
         for s in family.slices:
-            matters = s.tensor in anatomy.parameters and (s.role != "made" or s.tensor not in sizeless)
-            if not matters or s.role not in ROLES[members]:
+            if s.tensor not in anatomy.parameters:
                 continue
-            sides.setdefault(s.role, set()).add(s.tensor in anatomy.frozen)
+            member = s.role in ROLES[members] and not (s.role == "made" and s.tensor in sizeless)
+            if member:
+                sides.setdefault(s.role, set()).add(s.tensor in anatomy.frozen)
             if s.tensor not in anatomy.frozen:
-                length = anatomy.shapes[s.tensor][s.dim]
-                place = places.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
+                length, own = anatomy.shapes[s.tensor][s.dim], places if member else others
+                place = own.setdefault(s.tensor, {}).setdefault(s.dim, torch.full((length,), count))
                 numbers = torch.arange(start, start + family.size).unsqueeze(1)
                 place[torch.from_numpy(s.positions)] = numbers.expand(s.positions.shape)
-                weighed.add(family.name)
+                if member:
+                    weighed.add(family.name)
         if {False} not in sides.values():
             held.add(family.name)
         start += family.size
     if empty := [name for name in sizes if name not in weighed]:
         remedy = "train its weights" if members == "clusters" else "choose clusters"
         raise InputError.of(f"{members} of all families", f"none in family {empty[0]}", remedy)
-    return Groups(sizes, places, anatomy.shapes, frozenset(held))
+    others = {name: own for name, own in others.items() if name in places}  # the rest is of no group at all
+    return Groups(sizes, places, anatomy.shapes, others, frozenset(held))
 
 
 def _bias(weight: str) -> str:

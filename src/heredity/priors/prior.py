@@ -21,7 +21,9 @@ t make up this share (`dial.py`) says where the components are, and t where thei
 
 A weight of two groups goes when either does, so a group whose partners go would seem weaker than it is and follow.
 By a dial, norms are therefore those of what is left: a weight that is shared with another group counts, in the size of
-its own, as the square of the other's norm, at most one, and on average over a dimension of its tensor.
+its own, as the square of the other's norm, at most one, and on average over a dimension of its tensor. A weight that
+goes with a cluster but is not of its group (`groups.py`) counts so in its own group's norm as well: nobody else pulls
+it to zero when that cluster goes, and groups that are needed made up their norms of such weights (lab log, 2026-11-27).
 
 The dial is read anew `CHANGES` times a training: groups compete for the places there are. Up to the share `settled` of
 the training it is open who is needed, and lambda rises with the square of the time, because what is at zero never comes
@@ -182,9 +184,10 @@ class GroupPrior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def relative(self, groups: Groups, weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """`(groups,)`: norms of weights by name, in their units; by a dial those that hardly live are discounted."""
-        norms = groups.norms(weights, self.parameter)
-        found = norms / self.scales(groups)[0]
-        return norms / self.scales(groups, found)[0] if self.dialled else found
+        found = groups.norms(weights, self.parameter) / self.scales(groups)[0]
+        if not self.dialled:
+            return found
+        return groups.norms(weights, self.parameter, found.clamp(max=1.0)) / self.scales(groups, found)[0]
 
     def ranks(self, groups: Groups, weights: Mapping[str, torch.Tensor]) -> Norms:
         """By what groups go, the least first: norms in their units; of kinds that know no share, scores of these."""
