@@ -82,7 +82,7 @@ class Regulariser:
         """
         if late := self._pull.late():
             came = f"{late} groups that go are not at zero, so their removal is felt"
-            warnings.warn(f"{came}; train longer, with a higher strength, or another norm than max", stacklevel=2)
+            warnings.warn(f"{came}; train longer, or with a higher strength", stacklevel=2)
         child = Reduction(self._prior).conceive([self._organism()], 0)
         network = build(child.genome, child.tensors).to(next(self._network.parameters()).device)
         return network.train(self._network.training)

@@ -27,8 +27,8 @@ it to zero when that cluster goes, and groups that are needed made up their norm
 
 The dial is read anew `CHANGES` times a training: groups compete for the places there are. Up to the share `settled` of
 the training it is open who is needed, and lambda rises with the square of the time, because what is at zero never comes
-back; from then on it grows while somebody below t is not at zero yet. The patent's hyperparameters are set by hand;
-that they follow from the share is the reading here.
+back; from then on who is below t learns no more from the loss and only shrinks (`heredity.development.prior`). The
+patent's hyperparameters are set by hand; that they follow from the share is the reading here.
 
 The cut. Other kinds know of no share: one only says who goes at the end. Layers do not find their balance in training
 then, and norms in any units may leave next to nothing of a layer, so who goes is a matter of layer-adaptive scores
