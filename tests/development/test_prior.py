@@ -185,6 +185,15 @@ def test_who_has_to_go_learns_no_more_and_shrinks(network: nn.Module, anatomy: A
             assert found[0.99][name][~going].abs().max() < 0.2, "others are pulled no harder than before"
 
 
+def test_a_prior_without_strength_changes_nothing(network: nn.Module, anatomy: Anatomy) -> None:
+    pull = Pull(GroupPrior(share=0.5, strength=0.0, settled=0.1), anatomy, network)
+    for progress in (step / 20 for step in range(20)):
+        for weight in network.parameters():
+            weight.grad = torch.full_like(weight, 3.0)
+        pull(progress)
+        assert all(bool((weight.grad == 3.0).all()) for weight in network.parameters() if weight.grad is not None)
+
+
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
 def test_a_dial_parts_the_needed_from_the_unneeded(network: nn.Module, anatomy: Anatomy, share: float) -> None:
     """After a training the share that was asked for is at zero, and the rest is far from it."""

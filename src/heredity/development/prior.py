@@ -140,7 +140,7 @@ class Pull:
         setting = set_by(
             replace(prior, strength=prior.strength_at(progress)), self._dial, norms_by_family(self._groups, norms)
         )
-        if progress > prior.settled:
+        if progress > prior.settled and setting.strength > 0:
             self._staying = self._groups.of_all(norms >= setting.threshold)
             if bool(self._lagging(norms, setting).any()):
                 self._insistence = min(self._insistence * INSISTENCE, MOST_INSISTENT)
