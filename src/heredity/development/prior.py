@@ -63,7 +63,7 @@ class Pull:
 
     @torch.no_grad()
     def __call__(self, progress: float) -> None:
-        """Adds its gradient to those of the weights."""
+        """Adds its gradient to those of the weights; where groups have to go it takes the place of the loss's."""
         if self._steps % RENEWED == 0 or self._due(progress):
             self._renew(progress)
         self._steps += 1
