@@ -18,11 +18,11 @@ from tables import print_table
 
 from heredity.anatomy.body import Deployed, build
 from heredity.api.evolve import reopen
+from heredity.development.criteria.criterion import measured
 from heredity.development.loop import train
 from heredity.development.recipe import Recipe
 from heredity.development.task import Split
 from heredity.executors.worker import prepared
-from heredity.measures.error import error_rate, predict
 from heredity.store.folder import RunFolder
 
 
@@ -59,7 +59,7 @@ def trained_on(folder: Path, number: int, steps: int) -> list[str]:
     recipe = Recipe(steps=steps, batch_size=128, learning_rate=4e-3, augmentation=task.augmentation)
 
     def error(split: Split) -> str:
-        return f"{100 * error_rate(predict(Deployed(network, task.inputs), split.inputs), split.labels):.2f}"
+        return f"{100 * measured(task.criterion, Deployed(network, task.inputs), split.inputs, split.labels):.2f}"
 
     with prepared(threads=1):
         train(network, task.train, task.inputs, recipe, criterion=task.criterion, seed=1)
