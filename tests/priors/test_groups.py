@@ -47,6 +47,20 @@ def case(request: pytest.FixtureRequest) -> tuple[Anatomy, Weights]:
     }
 
 
+def shaded_by_hand(anatomy: Anatomy, weights: Weights, members: Members, alive: torch.Tensor) -> Weights:
+    """Weights that go with clusters of whose groups they are not, as much of them as these live."""
+    normed, weights, start = set(anatomy.folds.values()), dict(weights), 0
+    for family in anatomy.families:
+        for s in family.slices:
+            if s.tensor in weights and (s.role not in ROLES[members] or (s.role == "made" and s.tensor in normed)):
+                factor = torch.ones(weights[s.tensor].shape[s.dim], dtype=alive.dtype)
+                for cluster in range(family.size):
+                    factor[torch.from_numpy(s.positions[cluster])] = alive[start + cluster]
+                weights[s.tensor] = (weights[s.tensor].movedim(s.dim, -1) * factor).movedim(-1, s.dim)
+        start += family.size
+    return weights
+
+
 def by_hand(anatomy: Anatomy, weights: Weights, members: Members) -> list[torch.Tensor]:
     """The weights of every group, collected slice by slice; filters in front of batch norms are of no rows."""
     normed = set(anatomy.folds.values()) | {name.replace("weight", "bias") for name in anatomy.folds.values()}
@@ -89,15 +103,22 @@ def test_what_lives_of_a_group_is_what_it_is_without_the_others(case: tuple[Anat
 @pytest.mark.parametrize("norm", ["l1", "l2", "rms", "max", cubic])
 @pytest.mark.parametrize("members", ["rows", "clusters"])
 def test_the_pull_is_the_gradient(case: tuple[Anatomy, Weights], members: Members, norm: Norm | OwnNorm) -> None:
-    """Against autograd through the weights of every cluster: sum_g s_g * norm_g by all weights."""
+    """Against autograd through the weights of every cluster, which live more or less: sum_g s_g * norm_g by weights."""
     anatomy, weights = case
-    groups = groups_of(anatomy, members)
-    slopes = torch.randn(groups.count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    groups, coins = groups_of(anatomy, members), torch.Generator().manual_seed(1)
+    slopes = torch.randn(groups.count, dtype=torch.float64, generator=coins)
+    alive = torch.rand(groups.count, dtype=torch.float64, generator=coins)
     leaves = {name: weight.clone().requires_grad_() for name, weight in weights.items()}
     own = NORMS[norm] if isinstance(norm, str) else one_cubic
-    (torch.stack([own(group) for group in by_hand(anatomy, leaves, members)]) @ slopes).backward()
-    gradients = {name: torch.ones_like(weight) for name, weight in weights.items()}
-    groups.pull(weights, gradients, norm, groups.forces(weights, norm, groups.norms(weights, norm), slopes))
+    shaded = shaded_by_hand(anatomy, leaves, members, alive)
+    expected_norms = torch.stack([own(group) for group in by_hand(anatomy, shaded, members)])
+    (expected_norms @ slopes).backward()
+    gradients, norms = (
+        {name: torch.ones_like(weight) for name, weight in weights.items()},
+        groups.norms(weights, norm, alive),
+    )
+    assert torch.allclose(norms, expected_norms.detach(), rtol=1e-12)
+    groups.pull(weights, gradients, norm, groups.forces(weights, norm, norms, slopes, alive))
     for name, gradient in gradients.items():
         expected = leaves[name].grad
         expected = torch.zeros_like(gradient) if expected is None else expected
