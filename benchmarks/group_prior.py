@@ -30,7 +30,7 @@ from heredity.development.prior import Pull
 from heredity.development.recipe import Recipe
 from heredity.development.task import Task
 from heredity.executors.worker import prepared
-from heredity.reproduce.measure import read_test_errors
+from heredity.reproduce.measure import Readings, read_test_errors
 from heredity.run.run import Run
 from heredity.run.verify import verify
 from heredity.store.folder import RunFolder
@@ -122,7 +122,7 @@ def run_of(name: str, case: Case, seed: int, out: Path, kind: str) -> Path:
         ).store.close()
     run, task = reopen(folder)
     with run.store:
-        read_test_errors(run, task)
+        read_test_errors(run, task, Readings())
     return folder.path
 
 

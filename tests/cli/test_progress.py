@@ -71,6 +71,27 @@ def test_how_far_the_decoding_of_images_is(capsys: pytest.CaptureFixture[str]) -
     assert screen.getvalue().rpartition("member")[0].count("images decoded") == 0
 
 
+def test_how_far_the_reading_of_test_errors_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("heredity.cli.progress.time.monotonic", lambda: now)
+    lines = Lines(None, 10, "params", now)
+    for done in range(8):  # one takes 12 seconds: every third one is told of
+        lines.measuring(done, 7)
+        now += 12.0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["0 of 7 test errors read", "3 of 7 test errors read", "6 of 7 test errors read"]
+    monkeypatch.undo()
+    shown, screen = picture(80)
+    with shown:
+        shown.beat(3, 0.5)
+        screen.truncate(0)
+        shown.measuring(3, 6)
+    assert "reading test errors" in screen.getvalue()
+    assert "0003" not in screen.getvalue().rpartition("reading")[2]
+
+
 def test_the_time_that_is_left_counts_earlier_sessions(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(600.0, None, "params", time.monotonic())
     lines.know([], elapsed=400.0)

@@ -24,6 +24,10 @@ MANY = 1000
 """Images whose decoding takes a while, of which ten lines tell."""
 
 
+SILENCE = 30.0
+"""Seconds after which it is told how far the reading of test errors is."""
+
+
 class Narrator(Listener):
     """Keeps what both forms of progress tell: who lives, how far the run is, how long it will go on."""
 
@@ -92,6 +96,7 @@ class Lines(Narrator):
     """Plain lines, for logs and pipes."""
 
     _read = 0
+    _told = 0.0
 
     def reading(self, done: int, images: int) -> None:
         if images >= MANY and 10 * done // images > self._read:
@@ -110,6 +115,12 @@ class Lines(Narrator):
     def finishing(self, done: int, members: int) -> None:
         if not done:
             print(f"measuring and exporting {members} members", flush=True)
+
+    def measuring(self, done: int, readings: int) -> None:
+        if done == readings or time.monotonic() - self._told < SILENCE:
+            return
+        self._told = time.monotonic()
+        print(f"{done} of {readings} test errors read", flush=True)
 
 
 class Picture(Narrator):
@@ -151,10 +162,17 @@ class Picture(Narrator):
             self._live.console.print(Text(told(individual, self._cost), style="yellow"))
 
     def finishing(self, done: int, members: int) -> None:
-        if "finishing" not in (task.description for task in self._bars.tasks):
+        self._alone("finishing", done, members)
+
+    def measuring(self, done: int, readings: int) -> None:
+        self._alone("reading test errors", done, readings)
+
+    def _alone(self, what: str, done: int, total: int) -> None:
+        """The one bar that is left when everybody has grown up."""
+        if what not in (task.description for task in self._bars.tasks):
             for task in list(self._bars.task_ids):
                 self._bars.remove_task(task)
-            self._bars.add_task("finishing", total=members)
+            self._bars.add_task(what, total=total)
         self._bars.update(self._bars.task_ids[-1], completed=done)
 
     def _picture(self) -> Group:

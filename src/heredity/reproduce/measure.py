@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from msgspec import Struct
@@ -21,7 +21,7 @@ from heredity.api.genes import inheritance_of
 from heredity.development.birth import Individual
 from heredity.development.criteria.criterion import measured
 from heredity.development.ensemble import Ensemble
-from heredity.development.task import Split, Task
+from heredity.development.task import Task
 from heredity.executors.worker import prepare_process, prepared
 from heredity.export.onnx import file_latency_ms, to_onnx
 from heredity.genes.distribution import Theta
@@ -31,6 +31,9 @@ from heredity.measures.variety import cluster_sets, mean_distance, synapse_sets
 from heredity.run.account import Spent, spent
 from heredity.run.run import Run
 from heredity.variation.operator import Organism
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Row(Struct, frozen=True):
@@ -128,22 +131,34 @@ class Measured(Struct, frozen=True):
     thetas: tuple[Theta, ...] = ()
 
 
-def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ensemble: bool = False) -> Measured:
+Telling = Callable[[int, int], None]
+"""Told how many of so many readings are done."""
+
+
+def measure(
+    run: Run,
+    task: Task,
+    whose: Mapping[str, Any],
+    *,
+    timed: bool,
+    ensemble: bool = False,
+    telling: Telling = lambda done, readings: None,
+) -> Measured:
     """Measures a run that is over; `whose` are the fields by which a row says which run of which study it is of.
 
     `timed`: whether the best of a generation is exported and its time taken; `ensemble`: whether its members are
     measured as one.
     """
-    read_test_errors(run, task)
+    living = _by_generation([i for i in run.individuals if i.developed])
+    readings = Readings(telling, len(_unread(run)) + (len(living) if ensemble else 0))
+    read_test_errors(run, task, readings)
+    errors = _errors_together(run, task, living, readings) if ensemble else {}
     rows: list[Row] = []
     generations: list[Generation] = []
     until: list[Individual] = []
-    by_generation: dict[int, list[Individual]] = {}
     agreement = _Agreement(run, task)
-    for individual in run.individuals:
-        by_generation.setdefault(individual.birth.generation, []).append(individual)
     with prepared(threads=1):
-        for number, born in sorted(by_generation.items()):
+        for number, born in _by_generation(run.individuals).items():
             until += born
             own: list[Row] = []
             organisms: list[Organism] = []
@@ -159,10 +174,8 @@ def measure(run: Run, task: Task, whose: Mapping[str, Any], *, timed: bool, ense
                 latency = file_latency_ms(to_onnx(organisms[best]), run.settings.inputs) if timed else None
                 so_far = spent(until)
                 one = _generation(number, own, own[best], latency, len(born) - len(own), varieties, so_far, whose)
-                if ensemble:
-                    val_error, test_error = (_error_together(organisms, task, s) for s in (task.validation, task.test))
-                    one = replace(one, ensemble_val_error=val_error, ensemble_test_error=test_error)
-                generations.append(one)
+                val_error, test_error = errors.get(number, (None, None))
+                generations.append(replace(one, ensemble_val_error=val_error, ensemble_test_error=test_error))
     return Measured(tuple(rows), tuple(generations), run.settings.strategy_settings, _thetas(run))
 
 
@@ -181,27 +194,60 @@ def _varieties(organisms: Sequence[Organism]) -> tuple[float | None, float | Non
     return mean_distance(cluster_sets(genomes)), mean_distance(synapse_sets(genomes, masks))
 
 
-def _error_together(organisms: Sequence[Organism], task: Task, split: Split) -> float:
-    """The error of the mean of several networks' answers."""
-    together = Ensemble(tuple(organisms), (1 / len(organisms),) * len(organisms), task.criterion)
-    return measured(task.criterion, together.deployed(), split.inputs, split.labels)
+class Readings:
+    """Takes readings on all cores, a thread each - another number sums in another order -, and counts them."""
+
+    def __init__(self, telling: Telling = lambda done, readings: None, number: int = 0) -> None:
+        self._telling, self._number, self._done = telling, number, 0
+
+    def of(self, what: Collection[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+        """Each with what was read of it, in order, as soon as it is there."""
+        self._telling(self._done, self._number)
+        with prepared(threads=1), ThreadPoolExecutor(os.cpu_count(), initializer=partial(prepare_process, 1)) as cores:
+            for one, came in zip(what, cores.map(read, what), strict=True):
+                yield one, came
+                self._done += 1
+                self._telling(self._done, self._number)
 
 
-def read_test_errors(run: Run, task: Task) -> None:
-    """Measures and records the test error of everybody who lives and has none yet, on all cores, a thread each.
+def _by_generation(individuals: Sequence[Individual]) -> dict[int, list[Individual]]:
+    """Everybody by generation, the first one first."""
+    found: dict[int, list[Individual]] = {}
+    for individual in sorted(individuals, key=lambda i: i.birth.generation):
+        found.setdefault(individual.birth.generation, []).append(individual)
+    return found
 
-    One thread to a network, as validation error was measured: another number sums in another order.
-    """
+
+def _unread(run: Run) -> list[Individual]:
+    """Everybody who lives and has no test error yet."""
+    return [i for i in run.individuals if i.developed and "test_error" not in i.measures]
+
+
+def read_test_errors(run: Run, task: Task, readings: Readings) -> None:
+    """Measures and records the test error of everybody who has none."""
 
     def read(individual: Individual) -> float:
-        organism = run.store.organism(individual)
-        network = organism.deployed()
+        network = run.store.organism(individual).deployed()
         return measured(task.criterion, network, task.test.inputs, task.test.labels)
 
-    unread = [i for i in run.individuals if i.developed and "test_error" not in i.measures]
-    with prepared(threads=1), ThreadPoolExecutor(os.cpu_count(), initializer=partial(prepare_process, 1)) as readers:
-        for individual, error in zip(unread, readers.map(read, unread), strict=True):
-            run.store.measured(individual.number, "test_error", error)
+    for individual, error in readings.of(_unread(run), read):
+        run.store.measured(individual.number, "test_error", error)
+
+
+def _errors_together(
+    run: Run, task: Task, living: Mapping[int, Sequence[Individual]], readings: Readings
+) -> dict[int, tuple[float, float]]:
+    """By generation the validation and the test error of the mean of its members' answers."""
+
+    def read(generation: int) -> tuple[float, float]:
+        organisms = tuple(run.store.organism(member) for member in living[generation])
+        together = Ensemble(organisms, (1 / len(organisms),) * len(organisms), task.criterion).deployed()
+        val_error, test_error = (
+            measured(task.criterion, together, split.inputs, split.labels) for split in (task.validation, task.test)
+        )
+        return val_error, test_error
+
+    return dict(readings.of(living, read))
 
 
 class _Agreement:

@@ -148,7 +148,9 @@ class Plan:
                 "seed": part.seed,
                 "run": part.name,
             }
-            found = measure(run, task, whose, timed=self.study.timed, ensemble=self.study.ensemble)
+            found = measure(
+                run, task, whose, timed=self.study.timed, ensemble=self.study.ensemble, telling=listener.measuring
+            )
         make_folder(self._measured(part).parent)
         write_json(self._measured(part), found)
 

@@ -76,6 +76,9 @@ class Listener:
     def finishing(self, done: int, members: int) -> None:
         """The front is being measured and exported: so many of its members are done."""
 
+    def measuring(self, done: int, readings: int) -> None:
+        """A study reads test errors of a run that is over, and of whole generations: so many are done."""
+
 
 @dataclass
 class Loop:
