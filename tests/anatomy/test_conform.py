@@ -102,3 +102,31 @@ def test_attributes_follow_the_tensors_they_count() -> None:
     load(network, {"0.weight": torch.rand(8, 4), "0.bias": torch.rand(8)})
     conform(network, [Follow("", "heads", "0.weight", 0, 4), Follow("", "width", "0.weight", 0, 1)])
     assert (network.heads, network.width) == (2, 8)
+
+
+@pytest.mark.parametrize("own", [{}, {"kdim": 10, "vdim": 8}])
+def test_attention_that_reads_fewer_channels(own: dict[str, int]) -> None:
+    """torch's own module ties what it reads to its heads, and says so in training alone."""
+    torch.manual_seed(0)
+    network = nn.ModuleDict({"attention": nn.MultiheadAttention(12, 3, **own)})
+    attention = network["attention"]
+    assert isinstance(attention, nn.MultiheadAttention)
+    reads = {"q": 12, "k": own.get("kdim", 12), "v": own.get("vdim", 12)}
+    tensors = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    fewer = {name: width - 1 for name, width in reads.items()}
+    for name in tensors:
+        letter = name.removeprefix("attention.")[0]
+        if name.endswith("in_proj_weight"):
+            tensors[name] = tensors[name][:, :11].contiguous()
+        elif name.endswith("_proj_weight"):
+            tensors[name] = tensors[name][:, : fewer[letter]].contiguous()
+    whole = {name: torch.randn(4, 2, width) for name, width in reads.items()}
+    for name, width in fewer.items():
+        whole[name][..., width:] = 0
+    if not own:
+        whole = dict.fromkeys("qkv", whole["q"])
+    expected = attention(*whole.values())[0]
+    load(network, tensors)
+    conform(network)
+    part = {name: data[..., : fewer[name]] for name, data in whole.items()}
+    assert torch.allclose(network["attention"].train()(*part.values())[0], expected, atol=1e-6)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from heredity.anatomy.constructor import describe
-from heredity.api.checks import check_device, check_fit, check_free, choose_cost
+from heredity.api.checks import check_changeable, check_device, check_fit, check_free, choose_cost
 from heredity.api.deadline import Deadline
 from heredity.development.criteria import Custom
 from heredity.development.datasets import as_task
@@ -57,7 +57,6 @@ class Mean(nn.Linear):
         (nn.Sequential(nn.Linear(12, 9).requires_grad_(False)), "a network with trainable weights; came"),
         (Pair(12, 3), "a network that returns one tensor of logits; came a tuple"),
         (Mean(12, 3), "a network that returns logits for each example; came shape (1, 3) for a batch of 2"),
-        (nn.Linear(12, 3), "a network with hidden channels that can change; came none"),
     ],
 )
 def test_networks_that_do_not_fit(network: nn.Module, message: str) -> None:
@@ -119,6 +118,16 @@ def test_a_users_loss_is_tried(loss: Callable[..., Any], came: str) -> None:
     training = network.training
     check_fit(describe(network, {}), as_task(given, seed=0, criterion=Custom(nn.MSELoss(), nn.MSELoss())))
     assert network.training == training
+
+
+def test_a_network_that_cannot_change() -> None:
+    inputs = task().inputs
+    with pytest.raises(ModelError, match="a network with hidden channels that can change; came none"):
+        check_changeable(describe(nn.Linear(12, 3), {}), inputs)
+    seen = nn.Sequential(nn.Linear(12, 9), nn.LayerNorm(9), nn.Linear(9, 3))
+    with pytest.raises(ModelError, match=r"came none .*layer_norm sees all of its channels"):
+        check_changeable(describe(seen, {}), inputs)
+    check_changeable(describe(nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 3)), {}), inputs)
 
 
 def test_one_that_fits() -> None:

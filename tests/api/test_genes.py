@@ -44,6 +44,35 @@ def evolved(out: Path, **own: Any) -> heredity.Run:
     )
 
 
+NORMED = """
+from torch import nn
+
+def normed(n_classes: int = 10, width: int = 16) -> nn.Module:
+    layers = nn.Linear(64, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, n_classes)
+    return nn.Sequential(nn.Flatten(), *layers)
+"""
+"""A layer norm sees all of its channels: none can go."""
+
+
+@pytest.mark.parametrize("distribution", ["cma", "random"])
+def test_genes_vary_what_removal_cannot(tmp_path: Path, distribution: str) -> None:
+    """Nor is the ceiling, below half of the ancestor's weights, above the smallest that removal could reach."""
+    options = {"population": 4, "steps": [6, 3], "genes.model.width": "2..32", "distribution": distribution}
+    (tmp_path / "net.py").write_text(NORMED)
+    run = heredity.evolve(
+        f"{tmp_path / 'net.py'}:normed",
+        "digits",
+        strategy="dual_inheritance",
+        strategy_options=options,
+        generations=2,
+        targets=heredity.Targets(max_params=500),
+        workers=0,
+        out=tmp_path / "run",
+    )
+    assert any(i.developed and i.measures["params"] <= 500 for i in run.individuals)
+    assert len({i.measures["params"] for i in run.individuals if i.developed}) > 2
+
+
 def test_a_family_of_several_constructors(tmp_path: Path) -> None:
     run = evolved(tmp_path / "run")
     constructors = {str(i.birth.genome.constructor.keywords) for i in run.individuals}

@@ -55,6 +55,20 @@ def costs(values: Values) -> list[float]:
     return [(x - 0.2) ** 2 + aside, (x - 0.4) ** 2 + aside]
 
 
+def test_whole_numbers_of_any_range() -> None:
+    wide = Space(
+        {"n": Integer(1, 10**9, "log", 10**6), "m": Integer(-(10**9), 10**9, start=0), "k": Integer(0, 2, start=0)}
+    )
+    distribution = cma(wide, 10)
+    for _ in range(20):
+        values = [wide.decode(point) for point in distribution.points]
+        assert all(gene.holds(own[name]) for own in values for name, gene in wide.genes.items())
+        aside = [math.log(own["n"] / 1e3) ** 2 + (own["m"] / 1e9 - 0.5) ** 2 for own in values]  # type: ignore[operator]
+        distribution.tell(Fates(np.array([[cost, cost] for cost in aside]), np.zeros(10)))
+    assert distribution.theta["n"].centre == pytest.approx(1e3, rel=2)
+    assert distribution.theta["m"].centre == pytest.approx(5e8, rel=0.3)
+
+
 def told(distribution: Distribution, failed: tuple[int, ...] = ()) -> Fates:
     objectives = np.array([costs(distribution.space.decode(point)) for point in distribution.points])
     objectives[list(failed)] = math.nan

@@ -303,7 +303,7 @@ def test_budgets() -> None:
         ({"genes.model.fc3": "off"}, "genes that are there, to be off; came model.fc3"),
         (
             {"genes.model.fc1": "8..600 if model.fc2=9", "genes.model.fc2": "8..200 if model.fc1=9"},
-            "gene model.fc1 on an earlier gene; came model.fc2, which comes later",
+            "that do not wait for each other; came model.fc1 if model.fc2 and model.fc2 if model.fc1; drop",
         ),
         ({"genes.model.fc1": "8..600 if model.fc2=9|300"}, "values that model.fc2 can have, 8..200 log; came 300"),
         ({"genes.model.fc2": "8..200 if model.fc1=700"}, "values that model.fc1 can have, 8..600 log; came 700"),

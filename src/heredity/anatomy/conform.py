@@ -34,13 +34,22 @@ def conform(network: nn.Module, follows: Sequence[Follow] = ()) -> None:
     for layer in list(network.modules()):
         _conform(layer)
         for name, child in list(layer.named_children()):
-            if isinstance(child, nn.MultiheadAttention) and child.out_proj.weight.shape[1] != child.embed_dim:
+            if isinstance(child, nn.MultiheadAttention) and not _as_torch_has_it(child):
                 setattr(layer, name, attention := MultiheadAttention(child))
                 attention.num_heads = attention.out_proj.weight.shape[1] // attention.head_width
     tensors: Mapping[str, torch.Tensor] = dict((*network.named_parameters(), *network.named_buffers()))
     for follow in follows:
         value = tensors[follow.tensor].shape[follow.dim] // follow.step
         setattr(network.get_submodule(follow.owner), follow.attribute, value)
+
+
+def _as_torch_has_it(attention: nn.MultiheadAttention) -> bool:
+    """Whether its heads together are as wide as what it reads and what it gives."""
+    width, tensors = attention.embed_dim, attention.state_dict()
+    apart = "in_proj_weight" not in tensors
+    reads = [tensors[f"{c}_proj_weight"].shape[1] for c in (("q", "k", "v") if apart else ("in",))]
+    expected = [width, attention.kdim, attention.vdim] if apart else [width]
+    return tensors["out_proj.weight"].shape == (width, width) and reads == expected
 
 
 @singledispatch

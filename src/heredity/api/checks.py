@@ -55,7 +55,7 @@ def check_device(device: str) -> None:
 
 
 def check_fit(constructor: Constructor, task: Task) -> None:
-    """Refuses a network that does not take the task's inputs or give its outputs, or of which nothing can change.
+    """Refuses a network that does not take the task's inputs or give its outputs.
 
     Raises:
         ModelError: so it is.
@@ -76,6 +76,15 @@ def check_fit(constructor: Constructor, task: Task) -> None:
         )
     if expected is None:
         _check_functions(first, task)
+
+
+def check_changeable(constructor: Constructor, inputs: InputForm) -> None:
+    """Refuses a network of which nothing can change.
+
+    Raises:
+        ModelError: so it is.
+    """
+    anatomy = ancestor(constructor, inputs).anatomy
     if not any(family.size > 1 for family in anatomy.families):
         why = "; ".join(f"{fixed.name} is fixed: {fixed.reason}" for fixed in anatomy.fixed[:3])
         raise ModelError.of(

@@ -17,7 +17,7 @@ from torch import nn
 from heredity.anatomy import body
 from heredity.anatomy.constructor import INSTANCE, describe, provide
 from heredity.api.adoption import adopt, ancestor_of
-from heredity.api.checks import check_device, check_fit, check_free, check_reach, choose_cost
+from heredity.api.checks import check_changeable, check_device, check_fit, check_free, check_reach, choose_cost
 from heredity.api.deadline import Deadline
 from heredity.api.names import make_executor, strategy_of, strategy_settings
 from heredity.development.birth import Individual
@@ -103,7 +103,6 @@ def evolve(
         task.criterion.check_portable()
     constructor = describe(model, _offered(task))
     check_fit(constructor, task)
-    check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export below takes seconds
     settings = RunSettings(
         constructor=constructor,
         inputs=task.inputs,
@@ -124,12 +123,15 @@ def evolve(
         classes=task.classes,
         device=device,
     )
-    # which refuses what does not fit the network
-    _strategy(settings, task)
+    reshapes = _strategy(settings, task).reshapes  # it refuses what does not fit the network
+    if reshapes:
+        check_changeable(constructor, task.inputs)
+        check_reach(constructor, task.inputs, targets, 0)  # what arithmetic can tell, before the export takes seconds
     if workers:
         start_fork_server()  # imports while the ancestor is exported
     graph = graph_bytes(constructor, task.inputs)  # and what cannot be exported is refused now, not at the end
-    check_reach(constructor, task.inputs, targets, graph)
+    if reshapes:
+        check_reach(constructor, task.inputs, targets, graph)
     settings = replace(settings, graph_bytes=graph)
     # again, now that it is known what a file weighs
     beginning = _strategy(settings, task)

@@ -337,7 +337,9 @@ def reproduce(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Instead of the arms' own data.", show_default=False)] = None,
     data_dir: DataDir = None,
-    seeds: Annotated[int | None, typer.Option(help="Of each arm; else 1 (smoke), 3 or 5.", show_default=False)] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Of each arm; else 1 (smoke), or as many as the study says.", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes; 0 for none; else one a core (smoke: none).", show_default=False)
     ] = None,

@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 
 from heredity.errors import InputError
 from heredity.genes.distribution import Distribution, Fates, Theta, beliefs
-from heredity.genes.gene import Choice, Integer
+from heredity.genes.gene import Choice, Gene, Integer
 from heredity.genes.space import Point, Space
 from heredity.rng import derive
 
 FEWEST = 4
 """A population that a covariance can be learnt from."""
+
+GRIDDED = 1000
+"""Values up to which a whole number keeps a margin; of more each is so unlikely that it is drawn as a real number."""
 
 
 class CMA(Distribution):
@@ -42,14 +45,14 @@ class CMA(Distribution):
         if population < FEWEST:
             raise InputError.of(f"a population of at least {FEWEST} for cma", population, "raise it")
         self._crowded = crowded
-        kinds = [2 if isinstance(gene, Choice) else int(isinstance(gene, Integer)) for gene in space.free.values()]
+        kinds = [_kind(gene) for gene in space.free.values()]
         self._places = [np.flatnonzero(np.array(kinds) == kind) for kind in range(3)]
         reals, whole, named = self._places
         genes, start = list(space.free.values()), space.start
         numbers = np.concatenate([reals, whole])
         self._cma = CatCMAwM(
             x_space=[[0.0, 1.0] for _ in reals] or None,
-            z_space=[_grid(gene) for gene in genes if isinstance(gene, Integer)] or None,
+            z_space=[_grid(gene) for gene in genes if isinstance(gene, Integer) and _kind(gene) == 1] or None,
             c_space=list(space.sizes) or None,
             population_size=population,
             mean=start[numbers],
@@ -92,6 +95,11 @@ class CMA(Distribution):
         order, classes = fates.order(crowded=self._crowded)
         if classes.any():
             self._cma.tell([(self._solutions[k], float(place)) for place, k in enumerate(order)])
+
+
+def _kind(gene: Gene) -> int:
+    """0 is drawn as a real number, 1 from a grid of whole ones, 2 as a choice."""
+    return 2 if isinstance(gene, Choice) else int(isinstance(gene, Integer) and gene.count <= GRIDDED)
 
 
 def _grid(gene: Integer) -> list[float]:

@@ -118,9 +118,11 @@ def _values(text: str) -> tuple[Value, ...]:
 
 
 def _value(text: str) -> Value:
-    """A value: JSON, or plain text where that is none."""
+    """A value: JSON, a number such as .5, Python's True or False, or plain text where it is none of these."""
+    if text in ("True", "False"):
+        return text == "True"
     try:
         value = json.loads(text)
     except ValueError:
-        return text
+        return float(text) if re.fullmatch(_NUMBER, text) else text
     return value if isinstance(value, bool | int | float | str) else text

@@ -55,6 +55,13 @@ class Strategy(ABC):
     of exactly these births, in the order of their numbers, failed ones included.
     """
 
+    @property
+    def reshapes(self) -> bool:
+        """Whether everybody's network is the ancestor's with other channels: one without channels that can change has
+        no descendants, and nobody is smaller than one channel each.
+        """
+        return True
+
     @abstractmethod
     def ask(self, seconds_left: float | None) -> list[Birth]:
         """The next generation; empty when there is nothing left to do.

@@ -171,7 +171,7 @@ class DualInheritance(Strategy):
             raise InputError.of("a run of generations, for flops", came, "give --generations instead of a budget")
         check_prior(self._settings.prior, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
-        if any(name.startswith(MODEL) for name in self.space.genes):
+        if not self.reshapes:
             check_for_all(self._settings.prior)
         if self._hidden:
             last_layer(ancestor(setting.constructor, setting.inputs).anatomy)
@@ -216,6 +216,11 @@ class DualInheritance(Strategy):
                 break
             self.tell(rest[:count])
             rest = rest[count:]
+
+    @property
+    def reshapes(self) -> bool:
+        """Not where genes build other networks."""
+        return not any(name.startswith(MODEL) for name in self.space.genes)
 
     @property
     def theta(self) -> Theta:
@@ -407,11 +412,18 @@ def _adapted(name: str, genes: dict[str, Gene]) -> bool:
 
 
 def _ordered(genes: Mapping[str, Gene]) -> dict[str, Gene]:
-    """The same genes, each behind the one that its condition is on, if there is such; else in their order."""
+    """The same genes, each behind the one that its condition is on, if there is such; else in their order.
+
+    Raises:
+        InputError: conditions that wait for each other.
+    """
     rest, found = dict(genes), dict[str, Gene]()
     while rest:
-        free = (name for name, gene in rest.items() if gene.when is None or gene.when.gene in found)
-        name = next(free, next(iter(rest)))
+        free = (name for name, gene in rest.items() if gene.when is None or gene.when.gene not in rest)
+        name = next(free, None)
+        if name is None:
+            came = " and ".join(f"{name} if {gene.when.gene}" for name, gene in rest.items() if gene.when)
+            raise InputError.of("conditions of genes that do not wait for each other", came, "drop one of them")
         found[name] = rest.pop(name)
     return found
 
