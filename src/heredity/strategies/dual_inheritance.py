@@ -124,8 +124,8 @@ PAPER: dict[str, Any] = {}
 """As published, gaps filled plainly: the defaults."""
 
 BEST: dict[str, Any] = {"sigma": 0.4, "crowding": True, "inherit": "teacher", "synthesis": 0.2}
-"""What should help, not measured yet: populations see more of the space before they settle, lonely members count more,
-weights go on, and good networks shrink as well."""
+"""What should help (two seeds of it in lab/LOG.md, 2026-11-27): populations see more of the space before they settle,
+lonely members count more, weights go on, and good networks shrink as well."""
 
 
 @dataclass(frozen=True)
