@@ -113,10 +113,8 @@ def test_the_pull_is_the_gradient(case: tuple[Anatomy, Weights], members: Member
     shaded = shaded_by_hand(anatomy, leaves, members, alive)
     expected_norms = torch.stack([own(group) for group in by_hand(anatomy, shaded, members)])
     (expected_norms @ slopes).backward()
-    gradients, norms = (
-        {name: torch.ones_like(weight) for name, weight in weights.items()},
-        groups.norms(weights, norm, alive),
-    )
+    gradients = {name: torch.ones_like(weight) for name, weight in weights.items()}
+    norms = groups.norms(weights, norm, alive)
     assert torch.allclose(norms, expected_norms.detach(), rtol=1e-12)
     groups.pull(weights, gradients, norm, groups.forces(weights, norm, norms, slopes, alive))
     for name, gradient in gradients.items():
