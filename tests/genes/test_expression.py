@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+import torch
 
 from heredity.anatomy.constructor import Constructor, describe, provide
 from heredity.development.recipe import Culture, Recipe
@@ -89,7 +90,7 @@ def test_without_culture_there_are_no_genes_of_it() -> None:
         check_meaning({"recipe.culture.weight": Real(0, 1)}, constructor(), Recipe(steps=1))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ZOO)
 def test_models_have_genes_of_their_own_that_begin_with_the_ancestor(name: str) -> None:
     shape = inspect.signature(ZOO[name]).parameters["input_shape"].default
     own = describe(name, {"input_shape": shape, "n_classes": 10})
@@ -101,7 +102,9 @@ def test_models_have_genes_of_their_own_that_begin_with_the_ancestor(name: str) 
     assert (found.structure, recipe, scale) == (own.structure, RECIPE, 1.0)
     assert {n.partition(".")[2] for n in genes if n.startswith("model.")} == {*MODELS[name]}
     for end in (0.0, 1.0):
-        express(space.decode(space.start * 0 + end), own, RECIPE)  # which builds
+        found = express(space.decode(space.start * 0 + end), own, RECIPE).constructor
+        with torch.device("meta"):
+            assert found.build()(torch.empty(2, *shape)).shape[:2] == (2, 10)
 
 
 def test_others_vary_their_numbers() -> None:

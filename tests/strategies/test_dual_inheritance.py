@@ -294,6 +294,14 @@ def test_budgets() -> None:
         DualInheritance(sample_setting("seconds", Life()), DualInheritanceSettings(flops=(2e9, 1e9)))
 
 
+@pytest.mark.parametrize("own", [{"label_smoothing": 0.1}, {"genes": {"recipe.label_smoothing": "0..0.2"}}])
+def test_labels_are_smoothed_only_where_there_are_some(own: dict[str, Any]) -> None:
+    settings = msgspec.convert({**SHORT, **own}, DualInheritanceSettings)
+    DualInheritance(setting_of(Life()), settings)
+    with pytest.raises(InputError, match="classes or labels, for label_smoothing; came a task without"):
+        DualInheritance(setting_of(Life(), smooths=False), settings)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

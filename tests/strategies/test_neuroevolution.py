@@ -212,6 +212,12 @@ def test_coevolution_where_nothing_is_right_or_wrong() -> None:
         Neuroevolution(setting, NeuroevolutionSettings(**SHORT, selection="coevolution"))
 
 
+def test_labels_are_smoothed_only_where_there_are_some() -> None:
+    setting = replace(sample_setting("generations", Life()), smooths=False)
+    with pytest.raises(InputError, match="classes or labels, for label_smoothing; came a task without"):
+        Neuroevolution(setting, NeuroevolutionSettings(**SHORT, label_smoothing=0.1))
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [

@@ -237,6 +237,7 @@ def _strategy(settings: RunSettings, task: Task, store: Store | None = None) -> 
         examples=len(task.train),
         augmentation=task.augmentation,
         graded=task.graded,
+        smooths=task.criterion.smooths,
         organism=None if store is None else store.organism,
     )
 

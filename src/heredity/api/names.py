@@ -99,6 +99,7 @@ def strategy_of(
     examples: int,
     augmentation: tuple[str, ...],
     graded: bool = True,
+    smooths: bool = True,
     organism: Callable[[Individual], Organism] | None = None,
 ) -> Strategy:
     """The strategy of a run, by its settings and by what it knows of the data.
@@ -121,6 +122,7 @@ def strategy_of(
         organism=organism or _nobody,
         graph_bytes=settings.graph_bytes,
         graded=graded,
+        smooths=smooths,
     )
     return make_strategy(settings.strategy, settings.strategy_settings, setting)
 

@@ -45,6 +45,18 @@ MODELS: Mapping[str, Mapping[str, Gene]] = {
         "dropout": DROPOUT,
     },
     "lenet-300-100": {"fc1": Integer(8, 600, "log"), "fc2": Integer(8, 200, "log")},
+    "lenet5": {
+        "conv1": Integer(2, 12, "log"),
+        "conv2": Integer(4, 32, "log"),
+        "fc1": Integer(8, 240, "log"),
+        "fc2": Integer(8, 168, "log"),
+    },
+    "lenet5-synthesis": {
+        "conv1": Integer(2, 64, "log"),
+        "conv2": Integer(2, 64, "log"),
+        "conv3": Integer(4, 128, "log"),
+        "conv4": Integer(4, 128, "log"),
+    },
     "cnn-small": {
         "width1": Integer(4, 30, "log"),
         "width2": Integer(8, 66, "log"),
@@ -54,8 +66,46 @@ MODELS: Mapping[str, Mapping[str, Gene]] = {
         "activation": ACTIVATION,
         "dropout": DROPOUT,
     },
+    "alexnet-cifar": {
+        "conv1": Integer(4, 96, "log"),
+        "conv2": Integer(8, 256, "log"),
+        "conv3": Integer(8, 384, "log"),
+        "conv4": Integer(8, 384, "log"),
+        "conv5": Integer(8, 256, "log"),
+        "fc6": Integer(16, 1024, "log"),
+        "fc7": Integer(16, 1024, "log"),
+    },
+    "vgg16-bn": {
+        "width1": Integer(4, 128, "log"),
+        "width2": Integer(8, 256, "log"),
+        "width3": Integer(8, 512, "log"),
+        "width4": Integer(8, 1024, "log"),
+        "width5": Integer(8, 1024, "log"),
+    },
+    "inception-cifar": {"width_mult": Real(0.0625, 2.0, "log")},
+    "inception-small": {"width_mult": Real(0.25, 4.0, "log")},
+    "resnet20": {"width": Integer(4, 32, "log"), "blocks": Integer(1, 6)},
+    "resnet56": {"width": Integer(4, 32, "log"), "blocks": Integer(1, 18)},
+    "resnext-cifar": {
+        "cardinality": Integer(1, 16, "log"),
+        "width": Integer(2, 16, "log"),
+        "outputs": Integer(16, 256, "log"),
+    },
+    "densenet-cifar": {"growth": Integer(4, 24, "log"), "layers": Integer(2, 12)},
+    "mobilenetv2-cifar": {"width_mult": Real(0.25, 2.0, "log")},
+    "convnext-cifar": {
+        "width1": Integer(8, 96, "log"),
+        "width2": Integer(16, 192, "log"),
+        "width3": Integer(16, 384, "log"),
+        "depth1": Integer(1, 4),
+        "depth2": Integer(1, 8),
+        "depth3": Integer(1, 4),
+    },
+    "vit-tiny": {"heads": Integer(1, 6), "head_width": Integer(8, 128, "log"), "depth": Integer(1, 12)},
+    "unet-small": {"width": Integer(4, 32, "log"), "levels": Integer(2, 4)},
+    "lstm-small": {"width": Integer(8, 256, "log"), "layers": Integer(1, 4)},
 }
-"""Of ancestors of the zoo: genes by keyword."""
+"""Of ancestors of the zoo: genes by keyword. Widths and depths go up to twice the ancestor's."""
 
 
 def default_genes(constructor: Constructor, usual: Mapping[str, Value]) -> dict[str, Gene]:

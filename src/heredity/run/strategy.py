@@ -28,7 +28,7 @@ class Setting:
 
     `cost` is the measure to be traded against error. `examples` counts training examples. `organism` reads an
     individual's weights back. `graph_bytes` is what the ancestor's file weighs beside its weights. `graded`: whether it
-    can be told of single examples that they are answered rightly.
+    can be told of single examples that they are answered rightly; `smooths`, whether labels can be smoothed.
     """
 
     constructor: Constructor
@@ -43,6 +43,7 @@ class Setting:
     organism: Callable[[Individual], Organism]
     graph_bytes: int = 0
     graded: bool = True
+    smooths: bool = True
 
 
 class Strategy(ABC):

@@ -35,7 +35,7 @@ from heredity.errors import InputError
 from heredity.genes.cma import CMA, FEWEST
 from heredity.genes.defaults import default_genes
 from heredity.genes.distribution import Distribution, Fates, Theta
-from heredity.genes.expression import CULTURE, MODEL, Expression, check_meaning, express, usual_values
+from heredity.genes.expression import CULTURE, MODEL, RECIPE, Expression, check_meaning, express, usual_values
 from heredity.genes.gene import Gene, When
 from heredity.genes.nsga import NSGA
 from heredity.genes.random import RandomSearch
@@ -48,7 +48,7 @@ from heredity.rng import derive, numpy_generator
 from heredity.run.front import front_of
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.teachers import Policy, teachers_of
-from heredity.strategies.founder import check_for_all, check_prior, founder
+from heredity.strategies.founder import check_for_all, check_prior, check_smoothing, founder
 from heredity.variation import AnyOperator, Succession, Synthesis
 from heredity.variation.environment import Environment
 
@@ -171,6 +171,8 @@ class DualInheritance(Strategy):
             raise InputError.of("a run of generations, for flops", came, "give --generations instead of a budget")
         check_prior(self._settings.prior, setting)
         self.space = space_of(setting.constructor, self._recipe, self._settings)
+        smoothed = f"{RECIPE}label_smoothing" in self.space.genes
+        check_smoothing(setting, 1.0 if smoothed else self._settings.label_smoothing)
         if not self.reshapes:
             check_for_all(self._settings.prior)
         if self._hidden:

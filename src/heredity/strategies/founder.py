@@ -1,4 +1,4 @@
-"""The first birth of every run, the ancestor; and what a prior and culture must fit to go with its descendants."""
+"""The first birth of every run, the ancestor; and what has to fit the run's network and data to go with everybody."""
 
 from __future__ import annotations
 
@@ -53,6 +53,16 @@ def check_for_all(prior: GroupPrior | None) -> None:
     if others := [name for name in named if name]:
         remedy = "name no family; a mixture for all is named ''"
         raise InputError.of("a prior for all families, as the strategy varies them", f"one for {others[0]}", remedy)
+
+
+def check_smoothing(setting: Setting, smoothing: float) -> None:
+    """Refuses smoothed labels, if they are any, where they would be ignored.
+
+    Raises:
+        InputError: what is to be learnt has no labels that could be smoothed.
+    """
+    if smoothing and not setting.smooths:
+        raise InputError.of("classes or labels, for label_smoothing", "a task without", "leave it out")
 
 
 def check_culture(culture: Culture | None, setting: Setting) -> None:

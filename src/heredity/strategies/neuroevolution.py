@@ -39,7 +39,7 @@ from heredity.priors.prior import GroupPrior, tailored
 from heredity.rng import derive, numpy_generator
 from heredity.run.strategy import Setting, Strategy
 from heredity.selection.diversity import coevolved
-from heredity.strategies.founder import check_for_all, check_prior, founder
+from heredity.strategies.founder import check_for_all, check_prior, check_smoothing, founder
 from heredity.variation import Cloning, Deepening, Flattening, Widening
 from heredity.variation.operator import Organism
 
@@ -239,6 +239,7 @@ class Neuroevolution(Strategy):
         if self._settings.flops is not None and setting.horizon.generations is None:
             came = "a budget of seconds"
             raise InputError.of("a run of generations, for flops", came, "give --generations instead of a budget")
+        check_smoothing(setting, self._settings.label_smoothing)
         check_prior(self._settings.prior, setting)
         check_for_all(self._settings.prior)
         first = ancestor(setting.constructor, setting.inputs)

@@ -65,10 +65,20 @@ class ConvNeXt(nn.Module):
         return self.classifier(self.norm(self.layers(images).mean((2, 3))))
 
 
-def convnext_cifar(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def convnext_cifar(
+    input_shape: tuple[int, ...] = (3, 32, 32),
+    n_classes: int = 10,
+    width1: int = 48,
+    width2: int = 96,
+    width3: int = 192,
+    depth1: int = 2,
+    depth2: int = 4,
+    depth3: int = 2,
+) -> nn.Module:
     """A ConvNeXt of three stages, 48-96-192 channels wide, on patches of 2x2 pixels: 1,067,482 weights.
 
     Its layers keep PyTorch's initialisation: in so narrow a network the paper's deviation of .02 would be too small.
     """
     channels, _, _ = image_shape(input_shape)
-    return ConvNeXt(channels, n_classes, patch=2, widths=(48, 96, 192), depths=(2, 4, 2))
+    widths, depths = (width1, width2, width3), (depth1, depth2, depth3)
+    return ConvNeXt(channels, n_classes, patch=2, widths=widths, depths=depths)

@@ -68,6 +68,8 @@ def _transition(width: int) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def densenet_cifar(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def densenet_cifar(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, growth: int = 12, layers: int = 6
+) -> nn.Module:
     """DenseNet-BC of depth 40 that grows by 12 channels a layer: 176,122 weights."""
-    return DenseNet(image_shape(input_shape)[0], n_classes, growth=12, layers=6)
+    return DenseNet(image_shape(input_shape)[0], n_classes, growth=growth, layers=layers)

@@ -22,6 +22,10 @@ class Widths(NamedTuple):
     conv5: int
     pool: int
 
+    def times(self, factor: float) -> Widths:
+        """Each of them so many times as wide, and at least one channel."""
+        return Widths(*(_times(channels, factor) for channels in self))
+
     @property
     def outputs(self) -> int:
         """Channels that the module returns."""
@@ -71,28 +75,39 @@ SMALL = {
 """One module for each extent, to grow from."""
 
 
-def inception_cifar(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def inception_cifar(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, width_mult: float = 1.0
+) -> nn.Module:
     """A stem that keeps 32x32 images, six inception modules, a pool before the third and the fifth.
 
     1,145,066 weights.
     """
-    return _stacked(MODULES, 96, input_shape, n_classes)
+    return _stacked(MODULES, 96, width_mult, input_shape, n_classes)
 
 
-def inception_small(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def inception_small(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, width_mult: float = 1.0
+) -> nn.Module:
     """A stem and three narrow inception modules, to be grown by others.
 
     15,042 weights.
     """
-    return _stacked(SMALL, 16, input_shape, n_classes)
+    return _stacked(SMALL, 16, width_mult, input_shape, n_classes)
 
 
-def _stacked(modules: Mapping[str, Widths], width: int, input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
-    """A stem of this width, and modules, with a pool before the first of each extent but the largest."""
+def _stacked(
+    modules: Mapping[str, Widths], stem: int, factor: float, input_shape: tuple[int, ...], n_classes: int
+) -> nn.Module:
+    """A stem of this width, and modules, with a pool before the first of each extent but the largest.
+
+    All are `factor` times as wide.
+    """
+    width = _times(stem, factor)
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         stem=conv_norm(image_shape(input_shape)[0], width, 3, activation=nn.ReLU())
     )
-    for name, widths in modules.items():
+    for name, usual in modules.items():
+        widths = usual.times(factor)
         if name in ("4a", "5a"):
             layers[f"pool{name[0]}"] = nn.MaxPool2d(3, 2, padding=1)
         layers[f"inception{name}"] = Inception(width, widths)
@@ -101,3 +116,7 @@ def _stacked(modules: Mapping[str, Widths], width: int, input_shape: tuple[int, 
     layers["flatten"] = nn.Flatten()
     layers["classifier"] = nn.Linear(width, n_classes)
     return nn.Sequential(layers)
+
+
+def _times(channels: int, factor: float) -> int:
+    return max(1, round(channels * factor))

@@ -13,24 +13,31 @@ from heredity.errors import ModelError
 from heredity.zoo.parts import image_shape, nonlinearity
 
 
-def lenet5(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+def lenet5(
+    input_shape: tuple[int, ...] = (1, 28, 28),
+    n_classes: int = 10,
+    conv1: int = 6,
+    conv2: int = 16,
+    fc1: int = 120,
+    fc2: int = 84,
+) -> nn.Module:
     """LeNet-5 (LeCun et al. 1998): 6-16-120-84, with rectifiers; on images below 20 pixels its kernels are 3x3."""
     channels, height, width = image_shape(input_shape)
     kernel = 5 if min(height, width) >= 20 else 3
-    flat = 16 * (height // 4) * (width // 4)
+    flat = conv2 * (height // 4) * (width // 4)
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=nn.Conv2d(channels, 6, kernel, padding=kernel // 2),
+        conv1=nn.Conv2d(channels, conv1, kernel, padding=kernel // 2),
         pool1=nn.MaxPool2d(2),
         relu1=nn.ReLU(),
-        conv2=nn.Conv2d(6, 16, kernel, padding=kernel // 2),
+        conv2=nn.Conv2d(conv1, conv2, kernel, padding=kernel // 2),
         pool2=nn.MaxPool2d(2),
         relu2=nn.ReLU(),
         flatten=nn.Flatten(),
-        fc1=nn.Linear(flat, 120),
+        fc1=nn.Linear(flat, fc1),
         relu3=nn.ReLU(),
-        fc2=nn.Linear(120, 84),
+        fc2=nn.Linear(fc1, fc2),
         relu4=nn.ReLU(),
-        fc3=nn.Linear(84, n_classes),
+        fc3=nn.Linear(fc2, n_classes),
     )
     return nn.Sequential(layers)
 
@@ -78,14 +85,15 @@ class LeNet5Synthesis(nn.Module):
     for three: the counts that the papers start from (Shafiee & Wong 2016, Chung et al. 2017).
     """
 
-    def __init__(self, channels: int, n_classes: int, padding: int) -> None:
+    def __init__(self, channels: int, n_classes: int, padding: int, widths: tuple[int, int, int, int]) -> None:
         super().__init__()
+        first, second, third, fourth = widths
         self.padding = padding
-        self.conv1 = nn.Conv2d(channels, 32, 5, padding=2)
-        self.conv2 = nn.Conv2d(32, 32, 5, padding=2)
-        self.conv3 = nn.Conv2d(32, 64, 5, padding=2)
-        self.conv4 = nn.Conv2d(64, 64, 4)
-        self.classifier = nn.Conv2d(64, n_classes, 1)
+        self.conv1 = nn.Conv2d(channels, first, 5, padding=2)
+        self.conv2 = nn.Conv2d(first, second, 5, padding=2)
+        self.conv3 = nn.Conv2d(second, third, 5, padding=2)
+        self.conv4 = nn.Conv2d(third, fourth, 4)
+        self.classifier = nn.Conv2d(fourth, n_classes, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(n, channels, 32, 32)`, or 28x28, to logits `(n, n_classes)`."""
@@ -96,10 +104,17 @@ class LeNet5Synthesis(nn.Module):
         return self.classifier(F.relu(self.conv4(x))).flatten(1)
 
 
-def lenet5_synthesis(input_shape: tuple[int, ...] = (1, 28, 28), n_classes: int = 10) -> nn.Module:
+def lenet5_synthesis(
+    input_shape: tuple[int, ...] = (1, 28, 28),
+    n_classes: int = 10,
+    conv1: int = 32,
+    conv2: int = 32,
+    conv3: int = 64,
+    conv4: int = 64,
+) -> nn.Module:
     """See `LeNet5Synthesis`."""
     channels, height, _ = image_shape(input_shape)
-    return LeNet5Synthesis(channels, n_classes, padding=(32 - height) // 2)
+    return LeNet5Synthesis(channels, n_classes, (32 - height) // 2, (conv1, conv2, conv3, conv4))
 
 
 class LeNet300100(nn.Module):

@@ -42,26 +42,37 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """A stem of 32 channels, seven stages of inverted residuals, 1,280 features."""
+    """A stem of 32 channels, seven stages of inverted residuals, 1,280 features; each times `width_mult`.
 
-    def __init__(self, channels: int, n_classes: int) -> None:
+    Channels come in eights, as in the paper.
+    """
+
+    def __init__(self, channels: int, n_classes: int, width_mult: float) -> None:
         super().__init__()
-        self.stem = conv_norm(channels, 32, 3, activation=nn.ReLU6())
-        width = 32
+        width, features = _eights(32 * width_mult), _eights(1280 * width_mult)
+        self.stem = conv_norm(channels, width, 3, activation=nn.ReLU6())
         blocks: list[nn.Module] = []
-        for expansion, made, count, stride in STAGES:
+        for expansion, usual, count, stride in STAGES:
+            made = _eights(usual * width_mult)
             for n in range(count):
                 blocks.append(InvertedResidual(width, made, stride if n == 0 else 1, expansion))
                 width = made
         self.blocks = nn.Sequential(*blocks)
-        self.features = conv_norm(width, 1280, 1, activation=nn.ReLU6())
-        self.classifier = nn.Linear(1280, n_classes)
+        self.features = conv_norm(width, features, 1, activation=nn.ReLU6())
+        self.classifier = nn.Linear(features, n_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images `(n, channels, h, w)` to logits `(n, n_classes)`."""
         return self.classifier(self.features(self.blocks(self.stem(images))).mean((2, 3)))
 
 
-def mobilenetv2_cifar(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def _eights(channels: float) -> int:
+    """The nearest multiple of 8, and at least that."""
+    return max(8, round(channels / 8) * 8)
+
+
+def mobilenetv2_cifar(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, width_mult: float = 1.0
+) -> nn.Module:
     """MobileNetV2 that reduces 32x32 images to 4x4 instead of 1x1: 2,236,682 weights."""
-    return MobileNetV2(image_shape(input_shape)[0], n_classes)
+    return MobileNetV2(image_shape(input_shape)[0], n_classes, width_mult)

@@ -54,11 +54,15 @@ def _stage(channels_in: int, channels_out: int, stride: int, blocks: int) -> nn.
     return nn.Sequential(BasicBlock(channels_in, channels_out, stride), *rest)
 
 
-def resnet20(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def resnet20(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, width: int = 16, blocks: int = 3
+) -> nn.Module:
     """ResNet-20 with projected shortcuts: 272,474 weights."""
-    return ResNet(image_shape(input_shape)[0], n_classes, blocks=3)
+    return ResNet(image_shape(input_shape)[0], n_classes, blocks, width)
 
 
-def resnet56(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def resnet56(
+    input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10, width: int = 16, blocks: int = 9
+) -> nn.Module:
     """ResNet-56 with projected shortcuts: 855,770 weights."""
-    return ResNet(image_shape(input_shape)[0], n_classes, blocks=9)
+    return ResNet(image_shape(input_shape)[0], n_classes, blocks, width)

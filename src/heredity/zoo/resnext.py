@@ -53,6 +53,13 @@ def _stage(channels_in: int, inner: int, channels_out: int, stride: int, groups:
     return nn.Sequential(first, *(ResNeXtBlock(channels_out, inner, channels_out, 1, groups) for _ in range(2)))
 
 
-def resnext_cifar(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def resnext_cifar(
+    input_shape: tuple[int, ...] = (3, 32, 32),
+    n_classes: int = 10,
+    cardinality: int = 8,
+    width: int = 8,
+    outputs: int = 128,
+) -> nn.Module:
     """ResNeXt-29 of 8x8d with 128-256-512 channels between its blocks: 1,428,042 weights."""
-    return ResNeXt(image_shape(input_shape)[0], n_classes, cardinality=8, width=8, outputs=128)
+    channels, _, _ = image_shape(input_shape)
+    return ResNeXt(channels, n_classes, cardinality=cardinality, width=width, outputs=outputs)

@@ -48,9 +48,11 @@ def _level(channels_in: int, channels_out: int) -> nn.Sequential:
     )
 
 
-def unet_small(input_shape: tuple[int, ...] = (3, 64, 64), n_classes: int = 2) -> nn.Module:
+def unet_small(
+    input_shape: tuple[int, ...] = (3, 64, 64), n_classes: int = 2, width: int = 16, levels: int = 4
+) -> nn.Module:
     """A U-Net a quarter as wide as the original and a level less deep, 16-32-64-128: one map of logits a class.
 
     482,754 weights.
     """
-    return UNet(image_shape(input_shape)[0], n_classes, widths=(16, 32, 64, 128))
+    return UNet(image_shape(input_shape)[0], n_classes, widths=tuple(width << level for level in range(levels)))

@@ -39,9 +39,17 @@ def _encoder_layer(width: int, heads: int) -> nn.Module:
     )
 
 
-def vit_tiny(input_shape: tuple[int, ...] = (3, 32, 32), n_classes: int = 10) -> nn.Module:
+def vit_tiny(
+    input_shape: tuple[int, ...] = (3, 32, 32),
+    n_classes: int = 10,
+    heads: int = 3,
+    head_width: int = 64,
+    depth: int = 6,
+    patch: int = 4,
+) -> nn.Module:
     """A transformer as wide as ViT-Tiny (192, three heads) and half as deep (six layers), on patches of 4x4 pixels.
 
     2,693,194 weights.
     """
-    return VisionTransformer(image_shape(input_shape), n_classes, patch=4, width=192, heads=3, depth=6)
+    width = heads * head_width
+    return VisionTransformer(image_shape(input_shape), n_classes, patch=patch, width=width, heads=heads, depth=depth)

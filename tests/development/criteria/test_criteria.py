@@ -92,6 +92,12 @@ class TestAll:
         each = [criterion.imitation(o[None], t[None], 2.0).item() for o, t in zip(outputs, taught, strict=True)]
         assert criterion.imitation(outputs, taught, 2.0).item() == pytest.approx(sum(each) / N, rel=1e-5)
 
+    def test_smoothing_is_heard_where_it_is_said_to_be(
+        self, criterion: Criterion, labels: torch.Tensor, outputs: torch.Tensor
+    ) -> None:
+        heard = criterion.loss(outputs, labels, 0.3).item() != criterion.loss(outputs, labels).item()
+        assert criterion.smooths == heard
+
     def test_perfect_answers_have_no_error(self, criterion: Criterion, labels: torch.Tensor) -> None:
         perfect = self.perfect(criterion, labels)
         assert criterion.error(criterion.answers(perfect), labels) == 0

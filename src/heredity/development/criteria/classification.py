@@ -33,6 +33,7 @@ class Classification(Criterion):
 
     kind: ClassVar[str] = "classification"
     unit: ClassVar[str] = "share of wrong answers"
+    smooths: ClassVar[bool] = True
 
     weights: Literal["balanced"] | Sequence[float] | None = None
     ignore: int | None = None

@@ -43,6 +43,9 @@ class Criterion(ABC):
     framewise: ClassVar[bool] = False
     """Whether outputs are wanted for every frame of a sequence; constructors are offered it under this name."""
 
+    smooths: ClassVar[bool] = False
+    """Whether smoothing of labels means something; else it is refused."""
+
     @abstractmethod
     def stored(self, labels: torch.Tensor, split: str, name: str) -> torch.Tensor:
         """Labels `(n, ...)` in the type and shape that the other methods take.
@@ -75,7 +78,7 @@ class Criterion(ABC):
 
     @abstractmethod
     def loss(self, outputs: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-        """Mean loss of a batch; `smoothing` moves labels towards indifference, where that means something."""
+        """Mean loss of a batch; `smoothing` moves labels towards indifference, where the criterion `smooths`."""
 
     def imitation(self, outputs: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
         """Mean loss of a batch against a teacher's outputs, of the shape of its own: unless told otherwise, squared.

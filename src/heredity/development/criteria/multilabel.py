@@ -24,6 +24,7 @@ class MultiLabel(Criterion):
 
     kind: ClassVar[str] = "multi-label"
     unit: ClassVar[str] = "1 - mean average precision"
+    smooths: ClassVar[bool] = True
 
     def stored(self, labels: torch.Tensor, split: str, name: str) -> torch.Tensor:
         if labels.dim() < 2 or labels.is_complex():
