@@ -80,6 +80,7 @@ STUDY = Study(
             for teacher, says in TEACHERS.items()
         ),
         _further("context", "hidden layers may read their neighbours", CONTEXT),
+        _further("context-wide", "the same from sigma .4, as in the preset best", {**CONTEXT, "sigma": 0.4}),
         _arm("context-random", "random search, with those genes", {**RANDOM, **CONTEXT}, usual=False),
         _further("tdnn", "the ancestor is a small time-delay network", model="tdnn"),
         *(
