@@ -10,8 +10,10 @@ import onnxruntime
 import pytest
 import soundfile
 import torch
+from torch import nn
 
 import heredity
+from heredity.anatomy import constructor
 from heredity.api.evolve import reopen
 from heredity.api.genes import inheritance_of
 from heredity.development.birth import Individual
@@ -163,6 +165,27 @@ def test_on_connected_speech(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "said.wav", said(3, 0, 2), 8000)
     best = heredity.recogniser(run.folder.path)
     assert best.transcribe(tmp_path / "said.wav").words == ("three", "zero", "two")
+
+
+def test_genes_of_a_module_that_is_not_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of its recipe, which need no network."""
+    layers = nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10)
+    run = heredity.evolve(
+        nn.Sequential(*layers),
+        "digits",
+        strategy="dual_inheritance",
+        strategy_options={"population": 4, "steps": [6, 3]},
+        generations=2,
+        targets=heredity.Targets(max_params=500),
+        workers=0,
+        out=tmp_path / "run",
+    )
+    assert len(run.individuals) == 9
+    monkeypatch.setattr(constructor, "_provided", {})
+    strategy = inheritance_of(run)
+    assert strategy.refused == []
+    assert len(strategy.thetas) == 2
+    assert "recipe.learning_rate" in strategy.theta
 
 
 def test_runs_without_genes_have_none_to_show(tmp_path: Path) -> None:

@@ -293,6 +293,8 @@ class DualInheritance(Strategy):
         setting = self._setting
         try:
             expression = express(values, setting.constructor, self._recipe)
+            if self.reshapes:  # the ancestor's network, whatever genes say
+                return Candidate(values, expression)
             anatomy = ancestor(expression.constructor, setting.inputs).anatomy
             if self._hidden:
                 last_layer(anatomy)
