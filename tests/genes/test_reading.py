@@ -60,7 +60,6 @@ def test_a_keyword_may_be_called_kind() -> None:
         (msgspec.to_builtins(Real(8, 16)), 300, Integer(8, 16)),
         ("8.5..400", 300, Real(8.5, 400)),
         ("8..400 from 9.5", 300, Real(8, 400, start=9.5)),
-        ("0.0..1.0", True, Real(0, 1)),
         ("8..400", 0.5, Real(8, 400)),
     ],
 )
@@ -75,3 +74,9 @@ def test_bounds_are_of_numbers_such_as_the_ancestors(text: Any, usual: Value, ge
 def test_what_is_no_gene_is_refused(text: Any) -> None:
     with pytest.raises(InputError, match="gene x"):
         read_genes({"x": text}, {})
+
+
+@pytest.mark.parametrize("usual", [True, "relu"])
+def test_what_is_no_number_has_no_bounds(usual: Value) -> None:
+    with pytest.raises(InputError, match=rf"values of gene x, which the ancestor has as {usual}; came bounds, 0\.\.1"):
+        read_genes({"x": "0..1"}, {"x": usual})

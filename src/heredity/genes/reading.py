@@ -47,6 +47,9 @@ def read_genes(given: Mapping[str, Any], usual: Mapping[str, Value]) -> dict[str
             gene = _real(gene.low, gene.high, gene.scale, gene.start, gene.when)
         elif isinstance(gene, Real) and type(usual.get(name)) is int:  # a bool is no number
             gene = _whole(gene)
+        elif isinstance(gene, Integer | Real) and isinstance(usual.get(name), bool | str):
+            came, remedy = f"bounds, {gene}", "write values, such as true|false or relu|tanh"
+            raise InputError.of(f"values of gene {name}, which the ancestor has as {usual[name]}", came, remedy)
         found[name] = gene
     return found
 
