@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from heredity.anatomy.constructor import describe
 from heredity.api.names import strategy_settings
 from heredity.development.datasets.options import parse
 from heredity.development.datasets.reference import DATASETS
-from heredity.development.recipe import Culture, Recipe
 from heredity.errors import InputError
-from heredity.genes.expression import check_meaning, usual_values
-from heredity.genes.reading import read_genes
 from heredity.reproduce.names import STUDIES, arms_of, presets_of, scale_of, study_of
 from heredity.reproduce.study import Study, keeps, scarce
 from heredity.zoo import ZOO
@@ -41,17 +37,6 @@ def test_a_smoke_has_few_arms(study: Study) -> None:
     assert arms_of(study, "paper", []) == tuple(arm for arm in study.arms if arm.usual)
     last = study.arms[-1]
     assert arms_of(study, "smoke", [last.name]) == (last,)
-
-
-def test_where_an_arms_model_is_left_out_so_are_its_genes() -> None:
-    study = STUDIES["dual-inheritance"]
-    constructor = describe(study.smoke_model, {"input_shape": (1, 8, 8), "n_classes": 10})
-    recipe = Recipe(steps=1, culture=Culture())
-    for arm in study.arms:
-        genes = read_genes(study.options(arm, "paper", "smoke").get("genes", {}), usual_values(constructor, recipe))
-        check_meaning({name: gene for name, gene in genes.items() if gene}, constructor, recipe)
-    (arm,) = (arm for arm in study.arms if arm.name == "context")
-    assert "model.reach" in study.options(arm, "paper", "paper")["genes"]
 
 
 def test_arms_of_the_papers() -> None:

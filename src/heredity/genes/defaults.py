@@ -22,6 +22,7 @@ MODELS: Mapping[str, Mapping[str, Gene]] = {
         "width": Integer(8, 256, "log"),
         "depth": Integer(2, 8),
         "splice": Integer(1, 12),
+        "reach": Integer(0, 2),
         "activation": ACTIVATION,
         "dropout": DROPOUT,
     },

@@ -18,11 +18,6 @@ DATA, MODEL, GENERATIONS = "fsdd:connected", "acoustic-mlp", 10
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
-RANDOM = {"distribution": "random", "culture": None}
-
-CONTEXT = {"genes": {"model.reach": "0..2"}}
-"""Genes beside those of the acoustic model, which reads its surroundings in its first layer alone."""
-
 TEACHERS = {
     "ancestor": "the ancestor",
     "larger": "the next larger of the front",
@@ -64,7 +59,7 @@ STUDY = Study(
     seeds=1,
     timed=False,
     smoke_model="lenet-300-100",
-    smoke={"population": 5, "steps": (60, 30), "genes": {}},  # an arm's own are of its model
+    smoke={"population": 5, "steps": (60, 30)},
     settings={"batch_size": 32},
     paper={"population": 10, "steps": (400, 400)},
     best={"population": 10, "steps": (2000, 1200)},
@@ -73,15 +68,12 @@ STUDY = Study(
         _arm("genes", "genes alone: lambda = 0", {"culture": None}),
         _arm("culture", "a teacher alone: theta stays as it is", {"frozen": True}, usual=False),
         _arm("neither", "theta stays as it is, lambda = 0", {"frozen": True, "culture": None}, usual=False),
-        _arm("random", "random search, without a teacher", RANDOM, small=True),
+        _arm("random", "random search, without a teacher", {"distribution": "random", "culture": None}, small=True),
         _arm("nsga2", "NSGA-II, without a teacher", {"distribution": "nsga2", "culture": None}, usual=False),
         *(
             _further(f"teacher-{teacher}", f"the teacher is {says}", {"teacher": teacher})
             for teacher, says in TEACHERS.items()
         ),
-        _further("context", "hidden layers may read their neighbours", CONTEXT),
-        _further("context-wide", "the same from sigma .4, as in the preset best", {**CONTEXT, "sigma": 0.4}),
-        _arm("context-random", "random search, with those genes", {**RANDOM, **CONTEXT}, usual=False),
         _further("tdnn", "the ancestor is a small time-delay network", model="tdnn"),
         *(
             _further(
@@ -123,10 +115,10 @@ STUDY = Study(
         ),
         Choice(
             "genes",
-            "width 8 to 256, depth 2 to 8, splice 1 to 12, activation, dropout, learning rate, weight decay, initial "
-            "scale",
+            "width 8 to 256, depth 2 to 8, splice 1 to 12, whether hidden layers read their neighbours (0 to 2 on "
+            "either side), activation, dropout, learning rate, weight decay, initial scale",
             "published are splice, depth, width, initial deviation, learning rate, decay and momentum, "
-            "which is AdamW's beta_1 and stays .9 here",
+            "which is AdamW's beta_1 and stays .9 here; runs before 2026-11-28 read no neighbours but in arm context",
         ),
         Choice(
             "what is taught, and by whom",
