@@ -69,6 +69,7 @@ STUDY = Study(
         _arm("culture", "a teacher alone: theta stays as it is", {"frozen": True}, usual=False),
         _arm("neither", "theta stays as it is, lambda = 0", {"frozen": True, "culture": None}, usual=False),
         _arm("random", "random search, without a teacher", {"distribution": "random", "culture": None}, small=True),
+        _arm("random+culture", "random search, with a teacher", {"distribution": "random"}, usual=False),
         _arm("nsga2", "NSGA-II, without a teacher", {"distribution": "nsga2", "culture": None}, usual=False),
         *(
             _further(f"teacher-{teacher}", f"the teacher is {says}", {"teacher": teacher})
@@ -142,7 +143,7 @@ STUDY = Study(
         ),
         Choice(
             "random search and NSGA-II",
-            "without culture, all over the space of genes",
+            "without culture, all over the space of genes; in arm random+culture with a teacher",
             "they are what one would do otherwise, and are to be compared with genes alone as well",
         ),
         Choice(
