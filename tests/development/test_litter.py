@@ -72,8 +72,9 @@ def test_a_litter_of_one_learns_as_torch_teaches(parent: Organism, task: Task) -
     train(network, task.train, task.inputs, RECIPE, criterion=task.criterion, seed=derive(5, "training"))
     own = brood.grown[0].organism.tensors
     for name, parameter in network.named_parameters():
-        assert torch.allclose(own[name], parameter, atol=1e-3), name
-        assert not torch.allclose(own[name], parent.tensors[name], atol=1e-2), name
+        apart, moved = ((parameter - other).abs().mean() for other in (own[name], parent.tensors[name]))
+        assert apart < 2e-4, name  # in the mean: adamw sends a weight without a gradient either way, by rounding
+        assert moved > 4e-3, name
 
 
 def test_a_sibling_is_pulled_by_its_prior(parent: Organism, task: Task) -> None:
