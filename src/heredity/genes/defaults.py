@@ -106,7 +106,7 @@ MODELS: Mapping[str, Mapping[str, Gene]] = {
     "unet-small": {"width": Integer(4, 32, "log"), "levels": Integer(2, 4)},
     "lstm-small": {"width": Integer(8, 256, "log"), "layers": Integer(1, 4)},
 }
-"""Of ancestors of the zoo: genes by keyword. Widths and depths go up to twice the ancestor's."""
+"""Of ancestors of the zoo: genes by keyword. Widths and depths mostly go up to twice the ancestor's."""
 
 
 def default_genes(constructor: Constructor, usual: Mapping[str, Value]) -> dict[str, Gene]:

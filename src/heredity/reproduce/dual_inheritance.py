@@ -2,10 +2,10 @@
 
 Sources: Shinozaki, "DNN Optimization Based on Dual Inheritance Theory"; Shinozaki & Watanabe, ICASSP 2015.
 
-An arm at preset paper is 100 networks of 400 steps, on batches of 32 utterances: 16 to 25 minutes on two cores, most of
-it convolutions (lab/LOG.md, 2026-11-27 and 28). So the usual arms are those that the claims, and the comparison with
-random search, are about, with one seed: an hour. The other arms of the 2x2, and NSGA-II, are run when asked for; all
-six take some two hours. The preset best has three times the steps, of the ancestor five.
+An arm at preset paper is 100 networks of 400 steps, on batches of 32 utterances: 33 and 45 minutes of a core were
+measured, most of it convolutions, and more where sizes drift upwards (lab/LOG.md, 2026-11-27 and 28). So the usual arms
+are those that the claims, and the comparison with random search, are about, with one seed. The other arms of the 2x2,
+and NSGA-II, are run when asked for. The preset best has three times the steps, of the ancestor five.
 """
 
 from __future__ import annotations
